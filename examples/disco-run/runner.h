@@ -1,0 +1,121 @@
+/*
+ * runner.h - one run of disco-run: the machine, its guests, what ends them.
+ */
+#ifndef DISCO_RUN_RUNNER_H
+#define DISCO_RUN_RUNNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <disco/board.h>
+#include <disco/disco.h>
+
+#include "console.h"
+#include "options.h"
+
+/* A file in memory. */
+struct file {
+    void *data; /* malloc'ed */
+    uint64_t bytes;
+};
+
+enum end_reason {
+    END_NONE, /* still running */
+    END_SHUTDOWN,
+    END_INSNS,
+    END_TIME,
+    END_STUCK,
+    END_FAILED,
+    END_QUIT, /* Ctrl-A x */
+    END_SIGNAL
+};
+
+/* One VM.  In threads.c, `state` and `running` are the pool's to guard. */
+enum guest_state { GUEST_RUN, GUEST_RESET, GUEST_HELD, GUEST_DONE };
+struct guest {
+    struct runner *runner;
+    disco_vm *vm;
+    disco_board *board;
+    struct console_line out;
+    uint32_t index;
+    enum guest_state state;
+    uint32_t running;    /* vCPUs inside disco_vcpu_run */
+    enum end_reason end; /* atomic */
+    uint32_t status;     /* what the guest gave */
+    uint32_t resets;
+    uint64_t seen_ns; /* threads.c: its clock at the last tick */
+};
+
+struct runner {
+    const struct options *options;
+    struct file kernel;
+    struct file initrd;
+    disco_machine *machine;
+    disco_switch *subnet; /* NULL without --net subnet */
+    struct guest *guest;  /* options->vms of them */
+    struct console console;
+    uint32_t vcpus; /* of all guests */
+    uint32_t cpus;  /* of the machine */
+    uint32_t threads;
+    uint32_t order;
+    uint64_t start_ns; /* host clock */
+    uint64_t end_ns;
+    void (*wake)(void *opaque); /* a vCPU became runnable; may be NULL */
+    void *wake_opaque;
+    pthread_mutex_t lock; /* of the two below */
+    enum end_reason end;  /* of the whole run */
+    char text[400];       /* why it failed */
+};
+
+/* Host's monotonic clock. */
+uint64_t clock_ns(void);
+
+/* Make machine and guests, load the kernel.  0, or -1 with runner->text. */
+int runner_open(struct runner *runner, const struct options *options);
+void runner_close(struct runner *runner);
+
+/* Set the one line that tells why disco-run fails, and the end. Returns -1. */
+int runner_fail(struct runner *runner, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same with the library's last error. */
+int runner_fail_status(struct runner *runner, const char *what,
+                       disco_status status);
+
+/* The end of the whole run; only the first one set counts, but a failure
+ * always does.  Any thread. */
+void runner_set_end(struct runner *runner, enum end_reason end);
+enum end_reason runner_end(struct runner *runner);
+
+/* vCPU `n` of all, its guest, and the machine CPU it runs on. */
+disco_vcpu *runner_vcpu(struct runner *runner, uint32_t n);
+struct guest *runner_guest_of(struct runner *runner, uint32_t n);
+uint32_t runner_cpu_of(const struct runner *runner, uint32_t n);
+
+/* 1 when every guest has ended or the run has. */
+int runner_is_over(struct runner *runner);
+/* 1, and the end is set, when the host time is used up. */
+int runner_time_is_up(struct runner *runner);
+/* Instructions vCPU `n` may still run; ~0 without a limit. */
+uint64_t runner_insns_left(struct runner *runner, uint32_t n);
+
+/* Load kernel and initrd, at start and after a reset.  0 or -1. */
+int guest_load(struct guest *guest);
+/* Reset the VM and load again. */
+int guest_restart(struct guest *guest);
+void guest_end(struct guest *guest, enum end_reason end, uint32_t status);
+int guest_has_ended(const struct guest *guest);
+/* Act on an exit other than BUDGET, KICK, IDLE, PARKED, YIELD and RESET. */
+int guest_handle(struct guest *guest, disco_vcpu *vcpu, const disco_exit *exit);
+
+/* The two ways to run until the end; 0 or -1 with runner->text. */
+int loop_run(struct runner *runner);    /* loop.c: one thread */
+int threads_run(struct runner *runner); /* threads.c */
+
+/* Write the figures of a run; 0 or -1 with runner->text. */
+int stats_write(struct runner *runner, const char *path, int exit_status);
+const char *end_name(enum end_reason end);
+
+/* main.c: the signal that asked us to stop, or 0. */
+int stop_signal(void);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * backend.h - the contract between the monitor and a CPU implementation.
+ *
+ * A backend turns guest instructions into effects on its own state, and reaches
+ * everything else through disco_backend_host.  The library's R10000 is written
+ * against this header; an embedder can plug in another CPU the same way.
+ */
+#ifndef DISCO_BACKEND_H
+#define DISCO_BACKEND_H
+
+#include "types.h"
+#include "device.h"
+#include "vcpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is behind a guest-physical page. */
+enum {
+    DISCO_BEHIND_RAM = 1,
+    DISCO_BEHIND_MMIO = 2,   /* use mmio_read / mmio_write */
+    DISCO_BEHIND_NOTHING = 3, /* bus error */
+    DISCO_BEHIND_NO_MEMORY = 4 /* leave run with DISCO_EXIT_NO_MEMORY */
+};
+
+typedef struct disco_backend_page {
+    uint8_t *host;   /* the 4 KiB page */
+    uint64_t frame;  /* its name for code_* */
+    uint32_t rights; /* DISCO_READ; DISCO_WRITE when stores through `host` are
+                        allowed; DISCO_EXCLUSIVE when no other vCPU has touched
+                        the page: stores need not be announced or fenced, until
+                        a DISCO_DROP_WRITE */
+    uint32_t code;   /* 1: somebody holds translated code of the page; stores
+                        go between code_store_begin and code_store_end */
+} disco_backend_page;
+
+/* Bits of the request word and of poll's result. */
+enum {
+    DISCO_REQ_KICK = 1,
+    DISCO_REQ_IRQ = 2,       /* an interrupt line changed */
+    DISCO_REQ_INVALIDATE = 4, /* handled inside poll */
+    DISCO_REQ_STOP = 8,      /* shutdown, reset or destroy: leave */
+    DISCO_REQ_IDLE = 16,     /* disco_vcpu_idle was called */
+    DISCO_REQ_YIELD = 32,
+    DISCO_REQ_TIMER = 64     /* a deadline moved: leave with time_check */
+};
+
+/*
+ * The monitor's services, per vCPU.  All are called with `ctx` on the thread
+ * that is inside ops->run of that vCPU, unless said otherwise.
+ */
+typedef struct disco_backend_host {
+    uint32_t size;
+    uint32_t vcpu_index;
+    void *ctx;
+    /*
+     * Request word: the backend loads it (relaxed) at least at every taken
+     * branch and before it continues after any service call, and calls poll
+     * when it is not 0.
+     */
+    const uint32_t *request;
+    /* Lines that stores must announce (mem/linemon.h); opaque outside. */
+    void *line_monitor;
+    uint32_t threads;      /* host threads that may run vCPUs of the VM */
+    uint32_t memory_order; /* DISCO_ORDER_* */
+    uint32_t vcpus_max;
+    uint32_t reserved;
+    uint64_t cpu_hz;
+    /*
+     * What is behind the page of `gpa`, made ready for `access` (a frame is
+     * given, sharing is broken for WRITE).  EXEC registers this vCPU as holder
+     * of translated code of the page: from then on it loses DISCO_WRITE for
+     * everybody until the holders dropped it.  Without DISCO_EXEC in the rights
+     * of an EXEC answer the code may be run but not kept.  The answer is valid
+     * until the next poll or the end of run.
+     */
+    uint32_t (*resolve)(void *ctx, uint64_t gpa, uint32_t access,
+                        disco_backend_page *page);
+    /* This vCPU holds no code of the frame any more. */
+    void (*code_release)(void *ctx, uint64_t frame);
+    /*
+     * Around a store into a page with `code`: between the two no other vCPU
+     * holds or makes code of the page.  May run poll's work (translations of
+     * this vCPU may be dropped: resolve again).
+     */
+    void (*code_store_begin)(void *ctx, uint64_t frame);
+    void (*code_store_end)(void *ctx, uint64_t frame);
+    /*
+     * Device registers.  Returns 0; FAULT (bus error); STATE: leave run with
+     * the reason in *exit_reason and repeat nothing: the monitor finishes the
+     * access through ops->complete; other: leave with DISCO_EXIT_CALLBACK.
+     */
+    disco_status (*mmio_read)(void *ctx, uint64_t gpa, uint32_t bytes,
+                              uint64_t *value);
+    disco_status (*mmio_write)(void *ctx, uint64_t gpa, uint32_t bytes,
+                               uint64_t value);
+    /*
+     * Wait until every other vCPU of the machine that is inside run has passed
+     * a poll or left: what was published before is then seen by all of them.
+     * May run poll's work for this vCPU.
+     */
+    void (*barrier)(void *ctx);
+    /* Serve requests; returns DISCO_REQ_* bits that the backend must act on. */
+    uint32_t (*poll)(void *ctx);
+    /*
+     * The VM's one clock.  Given this vCPU's time in cycles, returns the time
+     * to use: never below, never below what any vCPU of the VM was told.
+     */
+    uint64_t (*clock_sync)(void *ctx, uint64_t cycles);
+    /*
+     * Monitor call.  Returns 0 with result[0] (v0) and result[1] (v1), or STATE:
+     * leave run with DISCO_EXIT_HYPERCALL; ops->complete finishes it.
+     */
+    disco_status (*moncall)(void *ctx, uint32_t code, const uint64_t arg[6],
+                            uint64_t result[2]);
+    void (*log)(void *ctx, int32_t level, const char *text);
+    /* Library memory: zeroed, NULL when there is none.  Any thread. */
+    void *(*alloc)(void *ctx, uint64_t bytes);
+    void (*free)(void *ctx, void *ptr, uint64_t bytes);
+} disco_backend_host;
+
+typedef struct disco_backend_run {
+    uint64_t max_insns;    /* in: > 0 */
+    uint64_t until_cycles; /* in: leave when own time reaches it */
+    uint32_t reason;       /* out: DISCO_EXIT_*, BUDGET for both limits */
+    disco_status status;   /* out: for CALLBACK */
+} disco_backend_run;
+
+/* What an ops->invalidate call is about. */
+enum {
+    DISCO_DROP_ALL = 0,   /* every translation and all code */
+    DISCO_DROP_FRAME = 1, /* every translation to `host` */
+    DISCO_DROP_WRITE = 2, /* store rights to `host` */
+    DISCO_DROP_CODE = 3   /* translated code of `frame` */
+};
+
+/*
+ * The backend.  `state` is what create made.  Every function runs on the thread
+ * that owns the vCPU, except set_irq, pending and next_timer_cycles (any
+ * thread; the latter two only while the vCPU is not in run).
+ */
+typedef struct disco_backend_ops {
+    uint32_t size;
+    uint32_t flags;   /* 0 */
+    const char *name; /* "mips" */
+    /* `host` lives as long as the vCPU. err is filled on failure. */
+    disco_status (*create)(const disco_backend_host *host,
+                           const disco_vcpu_config *config, void **state,
+                           disco_error *err);
+    void (*destroy)(void *state);
+    void (*reset)(void *state);
+    void (*set_pc)(void *state, uint64_t pc);
+    void (*run)(void *state, disco_backend_run *run);
+    /* Finish the access or call that left run with MMIO or HYPERCALL. */
+    void (*complete)(void *state, disco_status status, uint64_t value);
+    disco_status (*set_irq)(void *state, uint32_t line, int32_t level);
+    /* 1 when an idle vCPU has a reason to go on. */
+    int32_t (*pending)(void *state);
+    /* Own time at which its timer interrupt comes, ~0 = never (disabled). */
+    uint64_t (*next_timer_cycles)(void *state);
+    uint64_t (*cycles)(void *state);
+    /* Idle time passed: own time becomes `cycles` when that is later. */
+    void (*set_cycles)(void *state, uint64_t cycles);
+    disco_status (*get_reg)(void *state, uint64_t id, uint64_t *value);
+    disco_status (*set_reg)(void *state, uint64_t id, uint64_t value);
+    const char *(*reg_name)(uint64_t id); /* NULL: not a register */
+    disco_status (*translate)(void *state, uint64_t va, uint32_t access,
+                              uint64_t *gpa);
+    void (*invalidate)(void *state, uint32_t what, const uint8_t *host,
+                       uint64_t frame);
+    void (*stats)(void *state, disco_vcpu_stats *out);
+    disco_status (*save)(void *state, const disco_stream *out);
+    disco_status (*load)(void *state, const disco_stream *in);
+    /* Check that held translations agree with the monitor; 0 or INTERNAL. */
+    disco_status (*verify)(void *state, disco_error *err);
+} disco_backend_ops;
+
+/*
+ * Add a backend to a machine, by its name.  ops and its strings are borrowed
+ * until the machine is destroyed.  Errors: EXISTS, INVAL, NOMEM.
+ * Thread: before the machine has VMs that run.
+ */
+DISCO_API disco_status disco_machine_add_backend(disco_machine *machine,
+                                                 const disco_backend_ops *ops);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Install what building and testing need, by Debian package name.  Does nothing
+# when all is there.  Without root it only says what is missing.
+#
+# usage: scripts/deps.sh [--slow]     --slow adds what the long tests use
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# package:what shows that it is there (a command, or a file)
+needed="
+gcc:gcc
+meson:meson
+ninja-build:ninja
+pkg-config:pkg-config
+python3:python3
+libffi-dev:ffi.h
+libfdt-dev:libfdt.h
+libcmocka-dev:cmocka.h
+python3-cffi:py-cffi
+gcc-mips64-linux-gnuabi64:mips64-linux-gnuabi64-gcc
+xz-utils:xz
+"
+slow="
+clang:clang
+libclang-rt-dev:clang
+clang-format-14:clang-format-14
+gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
+gcc-s390x-linux-gnu:s390x-linux-gnu-gcc
+qemu-user:qemu-aarch64
+"
+
+have_header() {
+    printf '#include <stdint.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <%s>\n' "$1" |
+        "${CC:-cc}" -E -x c - >/dev/null 2>&1
+}
+
+have() {
+    case $1 in
+    py-cffi)
+        /usr/bin/python3 -c 'import cffi' 2>/dev/null ||
+            python3 -c 'import cffi' 2>/dev/null
+        ;;
+    *.h) have_header "$1" ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+if [ "${1:-}" = --slow ]; then
+    needed="$needed $slow"
+fi
+missing=
+for pair in $needed; do
+    have "${pair#*:}" || missing="$missing ${pair%%:*}"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    if ! apt-get install -y --no-install-recommends $missing >/dev/null 2>&1; then
+        apt-get update >/dev/null 2>&1 || true
+        apt-get install -y --no-install-recommends $missing >/dev/null ||
+            say "could not install all of:$missing (going on without)"
+    fi
+else
+    say "missing packages (install them as root):$missing"
+fi

@@ -1,0 +1,127 @@
+/*
+ * backends.c - the CPU backends of a machine: the library's own, and those that
+ * the embedder adds.  Copies are kept, so that older structs are zero-extended.
+ */
+#include <string.h>
+
+#include "base/config.h"
+#include "core/machine.h"
+#include "mips/mips.h"
+
+static const disco_backend_ops *const built_in[] = { &mips_backend_ops };
+
+static int is_complete(const disco_backend_ops *o)
+{
+    return o->name && !o->flags && o->create && o->destroy && o->reset &&
+           o->set_pc && o->run && o->complete && o->set_irq && o->pending &&
+           o->next_timer_cycles && o->cycles && o->set_cycles && o->get_reg &&
+           o->set_reg && o->invalidate;
+}
+
+static const disco_backend_ops *find_locked(struct disco_machine *m,
+                                            const char *name)
+{
+    uint32_t i;
+
+    for (i = 0; i < m->backend_count; i++)
+        if (!name || !strcmp(m->backends[i]->name, name))
+            return m->backends[i];
+    return NULL;
+}
+
+const disco_backend_ops *backend_find(struct disco_machine *m, const char *name)
+{
+    const disco_backend_ops *ops;
+
+    lock_take(&m->lock);
+    ops = find_locked(m, name);
+    lock_give(&m->lock);
+    return ops;
+}
+
+/* Put `own` at the end of the list.  EXISTS, NOMEM: it is still the caller's.
+ */
+static disco_status list_add(struct disco_machine *m, disco_backend_ops *own)
+{
+    disco_backend_ops **bigger, **old;
+    disco_status status = 0;
+    uint32_t count, i;
+
+    lock_take(&m->lock);
+    count = m->backend_count;
+    lock_give(&m->lock);
+    bigger = alloc_array(&m->ctx.alloc, count + 1, sizeof(*bigger));
+    if (!bigger)
+        return DISCO_E_NOMEM;
+    lock_take(&m->lock);
+    old = bigger;
+    if (find_locked(m, own->name)) {
+        status = DISCO_E_EXISTS;
+        count++; /* size of what is freed below */
+    } else if (m->backend_count != count) {
+        status = DISCO_E_BUSY;
+        count++;
+    } else {
+        for (i = 0; i < count; i++)
+            bigger[i] = m->backends[i];
+        bigger[count] = own;
+        old = m->backends;
+        m->backends = bigger;
+        m->backend_count = count + 1;
+    }
+    lock_give(&m->lock);
+    alloc_free(&m->ctx.alloc, old, count * sizeof(*old));
+    return status;
+}
+
+disco_status disco_machine_add_backend(disco_machine *machine,
+                                       const disco_backend_ops *ops)
+{
+    disco_backend_ops copy, *own;
+    disco_status status;
+
+    if (!machine || !ops)
+        return DISCO_E_INVAL;
+    status = config_copy(&copy, sizeof(copy), ops);
+    if (status)
+        return context_fail(&machine->ctx, status, 0,
+                            "backend: ops size %u is not supported", ops->size);
+    if (!is_complete(&copy))
+        return context_fail(&machine->ctx, DISCO_E_INVAL, 0,
+                            "backend \"%s\": a required function is missing",
+                            copy.name ? copy.name : "?");
+    own = alloc_zeroed(&machine->ctx.alloc, sizeof(*own));
+    if (own) {
+        *own = copy;
+        do
+            status = list_add(machine, own);
+        while (status == DISCO_E_BUSY);
+    } else {
+        status = DISCO_E_NOMEM;
+    }
+    if (!status)
+        return 0;
+    alloc_free(&machine->ctx.alloc, own, sizeof(*own));
+    return context_fail(&machine->ctx, status, 0, "backend \"%s\": %s",
+                        copy.name, disco_status_text(status));
+}
+
+disco_status backends_init(struct disco_machine *m)
+{
+    disco_status status = 0;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(built_in) && !status; i++)
+        status = disco_machine_add_backend(m, built_in[i]);
+    return status;
+}
+
+void backends_destroy(struct disco_machine *m)
+{
+    uint32_t i;
+
+    for (i = 0; i < m->backend_count; i++)
+        alloc_free(&m->ctx.alloc, m->backends[i], sizeof(**m->backends));
+    alloc_free(&m->ctx.alloc, m->backends,
+               m->backend_count * sizeof(*m->backends));
+}

@@ -1,0 +1,205 @@
+/*
+ * host.c - the services that a backend is given (backend.h), for one vCPU each.
+ *
+ * All but alloc and free run on the vCPU's thread inside ops->run.  The backend
+ * is the embedder's at worst: names of frames are checked, nothing else is its
+ * to break.
+ */
+#include "core/vcpu.h"
+
+static uint32_t fill_page(struct disco_vcpu *v, uint64_t entry, uint32_t exec,
+                          disco_backend_page *page)
+{
+    int is_writable = (entry & MAP_WRITE) != 0;
+
+    page->host = entry_host(&v->vm->pm, entry);
+    page->frame = entry_mfn(entry).n;
+    page->code = is_writable && (entry & MAP_CODE);
+    page->rights = DISCO_READ | exec;
+    if (is_writable && !page->code)
+        page->rights |= DISCO_WRITE;
+    if (entry_is_exclusive(entry, &v->shoot))
+        page->rights |= DISCO_EXCLUSIVE;
+    return DISCO_BEHIND_RAM;
+}
+
+/* What is behind a page that has no memory. */
+static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn)
+{
+    return region_overlap(&v->vm->pm.regions, gpa_of_pfn(pfn), PAGE_BYTES)
+               ? DISCO_BEHIND_MMIO
+               : DISCO_BEHIND_NOTHING;
+}
+
+static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
+                                        uint32_t access,
+                                        disco_backend_page *page)
+{
+    struct physmap *pm = &v->vm->pm;
+    uint32_t exec = access & DISCO_EXEC, behind;
+    disco_status status;
+    uint64_t entry;
+
+    mem_lock(pm->mem);
+    if (exec)
+        status = code_hold(pm, pfn, v->node, &v->shoot, &entry);
+    else
+        status = page_claim(pm, pfn, v->node, &v->shoot, &entry);
+    if (status == DISCO_E_BUSY) { /* may be executed, not kept */
+        exec = 0;
+        status = 0;
+    }
+    if (!status)
+        behind = fill_page(v, entry, exec, page);
+    else if (status == DISCO_E_FAULT)
+        behind = behind_other(v, pfn);
+    else
+        behind = DISCO_BEHIND_NO_MEMORY;
+    mem_unlock(pm->mem);
+    return behind;
+}
+
+static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
+                        disco_backend_page *page)
+{
+    struct disco_vcpu *v = ctx;
+    struct pfn pfn = pfn_of_gpa(gpa);
+    uint64_t entry;
+
+    if (unlikely(gpa >= GPA_END))
+        return DISCO_BEHIND_NOTHING;
+    entry = physmap_entry(&v->vm->pm, pfn);
+    if (likely((entry & (MAP_PRESENT | MAP_MOVING)) == MAP_PRESENT &&
+               !(access & DISCO_EXEC) && entry_is_claimed(entry, &v->shoot)))
+        return fill_page(v, entry, 0, page);
+    return resolve_slowly(v, pfn, access, page);
+}
+
+static void release_code(void *ctx, uint64_t frame)
+{
+    struct disco_vcpu *v = ctx;
+    struct mfn mfn = { frame };
+
+    code_release(&v->vm->pm, mfn, &v->shoot);
+}
+
+static void store_begin(void *ctx, uint64_t frame)
+{
+    struct disco_vcpu *v = ctx;
+    struct mfn mfn = { frame };
+
+    code_store_begin(&v->vm->pm, mfn, &v->shoot);
+}
+
+static void store_end(void *ctx, uint64_t frame)
+{
+    struct disco_vcpu *v = ctx;
+    struct mfn mfn = { frame };
+
+    code_store_end(&v->vm->pm, mfn);
+}
+
+static disco_status mmio_read(void *ctx, uint64_t gpa, uint32_t bytes,
+                              uint64_t *value)
+{
+    return mmio_access(ctx, gpa, bytes, 0, value);
+}
+
+static disco_status mmio_write(void *ctx, uint64_t gpa, uint32_t bytes,
+                               uint64_t value)
+{
+    return mmio_access(ctx, gpa, bytes, 1, &value);
+}
+
+static void barrier(void *ctx)
+{
+    struct disco_vcpu *v = ctx;
+
+    shoot_barrier(v->vm->pm.mem, &v->shoot);
+}
+
+/*
+ * Reasons to leave go first and stay set (run.c consumes them); IDLE and YIELD
+ * are then left for the run that follows, so that none is lost.
+ */
+static uint32_t poll(void *ctx)
+{
+    enum { LEAVE = DISCO_REQ_KICK | DISCO_REQ_STOP | DISCO_REQ_TIMER };
+    struct disco_vcpu *v = ctx;
+    uint32_t request = load_seq(&v->shoot.request), take;
+
+    if (request & DISCO_REQ_INVALIDATE)
+        shoot_serve(&v->shoot);
+    take = request & (DISCO_REQ_IRQ | DISCO_REQ_TIMER);
+    if (!(request & LEAVE))
+        take |= request & (DISCO_REQ_IDLE | DISCO_REQ_YIELD);
+    if (take)
+        and_seq(&v->shoot.request, ~take);
+    return take | (request & LEAVE);
+}
+
+static uint64_t clock_sync(void *ctx, uint64_t cycles)
+{
+    struct disco_vcpu *v = ctx;
+    struct clock *c = &v->vm->clock;
+
+    return c->now_ns ? clock_now(c) : clock_raise(c, cycles);
+}
+
+static disco_status moncall(void *ctx, uint32_t code, const uint64_t arg[6],
+                            uint64_t result[2])
+{
+    struct disco_vcpu *v = ctx;
+
+    count_up(&v->counts.moncalls, 1);
+    return moncall_do(v, code, arg, result);
+}
+
+static void backend_log(void *ctx, int32_t level, const char *text)
+{
+    struct disco_vcpu *v = ctx;
+
+    log_text(&v->machine->ctx.log, level, v->ops->name, text);
+}
+
+static void *backend_alloc(void *ctx, uint64_t bytes)
+{
+    struct disco_vcpu *v = ctx;
+
+    return bytes ? alloc_zeroed(vm_alloc(v->vm), bytes) : NULL;
+}
+
+static void backend_free(void *ctx, void *ptr, uint64_t bytes)
+{
+    struct disco_vcpu *v = ctx;
+
+    alloc_free(vm_alloc(v->vm), ptr, bytes);
+}
+
+void host_services_init(struct disco_vcpu *v)
+{
+    disco_backend_host *h = &v->host;
+
+    h->size = sizeof(*h);
+    h->vcpu_index = v->index;
+    h->ctx = v;
+    h->request = &v->shoot.request;
+    h->line_monitor = v->machine->mem.lm;
+    h->threads = v->vm->threads ? v->vm->threads : 1;
+    h->memory_order = v->vm->memory_order;
+    h->vcpus_max = v->vm->max_vcpus;
+    h->cpu_hz = v->machine->config.cpu_hz;
+    h->resolve = resolve;
+    h->code_release = release_code;
+    h->code_store_begin = store_begin;
+    h->code_store_end = store_end;
+    h->mmio_read = mmio_read;
+    h->mmio_write = mmio_write;
+    h->barrier = barrier;
+    h->poll = poll;
+    h->clock_sync = clock_sync;
+    h->moncall = moncall;
+    h->log = backend_log;
+    h->alloc = backend_alloc;
+    h->free = backend_free;
+}

@@ -1,0 +1,59 @@
+/*
+ * machine.h - the machine object.  Its context is the first member, so that
+ * parts below core reach allocator, log and last error from the handle.
+ */
+#ifndef CORE_MACHINE_H
+#define CORE_MACHINE_H
+
+#include <disco/backend.h>
+#include <disco/machine.h>
+
+#include "base/context.h"
+#include "mem/mem.h"
+#include "numa/topology.h"
+
+enum { CPU_FREE = 0 };
+
+/* Who is on a machine CPU.  A line each: every run writes its own. */
+struct cpu_slot {
+    uint64_t thread; /* atomic: CPU_FREE or a thread id */
+    uint8_t pad[56];
+};
+
+struct disco_machine {
+    struct context ctx;
+    disco_machine_config config; /* defaults filled in */
+    struct topology topology;
+    struct mem mem;
+    struct cpu_slot *cpu;
+    int32_t running;  /* atomic: vCPUs in run; -1: stopped for a walk */
+    struct lock lock; /* the list of VMs, and backends */
+    struct disco_vm *vms;
+    uint32_t vm_count;
+    uint32_t vm_serial;           /* for default names */
+    disco_backend_ops **backends; /* owned copies */
+    uint32_t backend_count;
+};
+
+_Static_assert(offsetof(struct disco_machine, ctx) == 0,
+               "context_of() relies on it");
+
+static inline int machine_is_deterministic(const struct disco_machine *m)
+{
+    return (m->config.flags & DISCO_MACHINE_DETERMINISTIC) != 0;
+}
+
+/* By name, NULL = the default.  Returned ops live as long as the machine. */
+const disco_backend_ops *backend_find(struct disco_machine *m,
+                                      const char *name);
+/* Put the library's own backends in. */
+disco_status backends_init(struct disco_machine *m);
+void backends_destroy(struct disco_machine *m);
+
+/* Is the calling thread inside a run (so: in a callback) on this machine? */
+int machine_is_inside(struct disco_machine *m);
+
+/* With DISCO_MACHINE_VERIFY: walk after a call that worked. */
+disco_status machine_checked(struct disco_machine *m, disco_status status);
+
+#endif

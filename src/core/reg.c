@@ -1,0 +1,73 @@
+/*
+ * reg.c - registers and address translation of a vCPU, for the host.
+ */
+#include "core/vcpu.h"
+
+disco_status disco_vcpu_get_regs(disco_vcpu *vcpu, const uint64_t *ids,
+                                 uint64_t *values, uint32_t count)
+{
+    disco_status status;
+    uint32_t i;
+    int held;
+
+    if (!vcpu || (count && (!ids || !values)))
+        return DISCO_E_INVAL;
+    status = vcpu_hold_for(vcpu, "reading registers", &held);
+    if (status)
+        return status;
+    for (i = 0; i < count && !status; i++)
+        status = vcpu->ops->get_reg(vcpu->state, ids[i], &values[i]);
+    vcpu_release(vcpu, held);
+    if (!status)
+        return 0;
+    return vm_fail(vcpu->vm, status, i - 1,
+                   "VM %s, vCPU %u: no register 0x%llx to read", vcpu->vm->name,
+                   vcpu->index, (unsigned long long)ids[i - 1]);
+}
+
+disco_status disco_vcpu_set_regs(disco_vcpu *vcpu, const uint64_t *ids,
+                                 const uint64_t *values, uint32_t count)
+{
+    disco_status status;
+    uint32_t i;
+    int held;
+
+    if (!vcpu || (count && (!ids || !values)))
+        return DISCO_E_INVAL;
+    status = vcpu_hold_for(vcpu, "writing registers", &held);
+    if (status)
+        return status;
+    for (i = 0; i < count && !status; i++)
+        status = vcpu->ops->set_reg(vcpu->state, ids[i], values[i]);
+    vcpu_release(vcpu, held);
+    if (!status)
+        return 0;
+    return vm_fail(vcpu->vm, status, i - 1,
+                   "VM %s, vCPU %u: no register 0x%llx to write",
+                   vcpu->vm->name, vcpu->index, (unsigned long long)ids[i - 1]);
+}
+
+disco_status disco_vcpu_translate(disco_vcpu *vcpu, uint64_t va,
+                                  uint32_t access, uint64_t *gpa)
+{
+    disco_status status;
+    int held;
+
+    if (!vcpu || !gpa ||
+        (access != DISCO_READ && access != DISCO_WRITE && access != DISCO_EXEC))
+        return DISCO_E_INVAL;
+    if (!vcpu->ops->translate)
+        return vm_fail(vcpu->vm, DISCO_E_UNSUPPORTED, va,
+                       "backend %s does not translate addresses",
+                       vcpu->ops->name);
+    status = vcpu_hold_for(vcpu, "translating", &held);
+    if (status)
+        return status;
+    status = vcpu->ops->translate(vcpu->state, va, access, gpa);
+    vcpu_release(vcpu, held);
+    if (!status)
+        return 0;
+    return vm_fail(vcpu->vm, status, va,
+                   "VM %s, vCPU %u: virtual address 0x%llx does not translate",
+                   vcpu->vm->name, vcpu->index, (unsigned long long)va);
+}

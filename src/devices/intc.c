@@ -1,0 +1,164 @@
+/*
+ * intc.c - interrupt controller of the board: brcm,bcm7038-l1-intc with one
+ * word, that is 32 level-triggered lines, and a mask of its own for every CPU.
+ *
+ * It is the VM's interrupt route: devices' lines come in through intc_route on
+ * any thread, and IP2 of a vCPU is high while one of the lines that it does not
+ * mask is high.  One mutex; vCPUs are told without it (cpuirq.h).
+ */
+#include <disco/board.h>
+#include <disco/guest.h>
+
+#include "devices/cpuirq.h"
+#include "devices/dev.h"
+
+enum { INTC_LINES = 32, INTC_CPU_LINE = 0 /* IP2 */ };
+
+struct intc {
+    struct lock lock;
+    disco_machine *machine;
+    struct cpuirq irq;
+    uint32_t cpus;
+    uint32_t levels;
+    uint32_t mask[CPUIRQ_CPUS_MAX]; /* 1 = masked */
+};
+
+static void intc_update_give(struct intc *intc)
+{
+    uint64_t want = 0;
+    uint32_t i;
+
+    for (i = 0; i < intc->cpus; i++) {
+        if (intc->levels & ~intc->mask[i])
+            want |= UINT64_C(1) << i;
+    }
+    intc->irq.want = want;
+    cpuirq_settle_give(&intc->irq, &intc->lock);
+}
+
+static void intc_route(void *opaque, uint32_t line, int32_t level)
+{
+    struct intc *intc = opaque;
+
+    if (line >= INTC_LINES)
+        return;
+    lock_take(&intc->lock);
+    if (level)
+        intc->levels |= UINT32_C(1) << line;
+    else
+        intc->levels &= ~(UINT32_C(1) << line);
+    intc_update_give(intc);
+}
+
+static disco_status intc_read(void *opaque, const disco_mmio_access *access,
+                              uint64_t *value)
+{
+    struct intc *intc = opaque;
+    uint64_t cpu = access->offset / DISCO_INTC_STRIDE;
+
+    if (access->bytes != 4 || cpu >= intc->cpus)
+        return DISCO_E_FAULT;
+    lock_take(&intc->lock);
+    switch (access->offset % DISCO_INTC_STRIDE) {
+    case DISCO_INTC_STATUS:
+        *value = intc->levels;
+        break;
+    case DISCO_INTC_MASK_STATUS:
+        *value = intc->mask[cpu];
+        break;
+    default: /* the two write-only registers */
+        *value = 0;
+        break;
+    }
+    lock_give(&intc->lock);
+    return 0;
+}
+
+static disco_status intc_write(void *opaque, const disco_mmio_access *access,
+                               uint64_t value)
+{
+    struct intc *intc = opaque;
+    uint64_t cpu = access->offset / DISCO_INTC_STRIDE;
+
+    if (access->bytes != 4 || cpu >= intc->cpus)
+        return DISCO_E_FAULT;
+    lock_take(&intc->lock);
+    switch (access->offset % DISCO_INTC_STRIDE) {
+    case DISCO_INTC_MASK_SET:
+        intc->mask[cpu] |= (uint32_t)value;
+        break;
+    case DISCO_INTC_MASK_CLEAR:
+        intc->mask[cpu] &= ~(uint32_t)value;
+        break;
+    default: /* the two read-only registers */
+        break;
+    }
+    intc_update_give(intc);
+    return 0;
+}
+
+static void intc_reset(void *opaque)
+{
+    struct intc *intc = opaque;
+    uint32_t i;
+
+    lock_take(&intc->lock);
+    for (i = 0; i < CPUIRQ_CPUS_MAX; i++)
+        intc->mask[i] = UINT32_MAX;
+    intc_update_give(intc);
+}
+
+static void intc_free(struct intc *intc)
+{
+    lock_destroy(&intc->lock);
+    dev_free(intc->machine, intc, sizeof *intc);
+}
+
+/* The VM ends and has taken its route out: nobody calls intc_route any more. */
+static void intc_release(void *opaque)
+{
+    intc_free(opaque);
+}
+
+disco_status disco_intc_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
+{
+    static const disco_mmio_ops ops = {
+        .size = sizeof ops,
+        .order = DISCO_CPU_ORDER,
+        .read = intc_read,
+        .write = intc_write,
+        .reset = intc_reset,
+        .release = intc_release,
+    };
+    struct intc *intc;
+    disco_status err = cpuirq_check(vm, gpa, "intc", cpus);
+
+    if (err)
+        return err;
+    intc = dev_alloc(disco_vm_machine(vm), sizeof *intc);
+    if (!intc)
+        return DISCO_E_NOMEM;
+    intc->machine = disco_vm_machine(vm);
+    if (lock_init(&intc->lock)) {
+        dev_free(intc->machine, intc, sizeof *intc);
+        return DISCO_E_NOMEM;
+    }
+    intc->cpus = cpus;
+    intc->irq.vm = vm;
+    intc->irq.line = INTC_CPU_LINE;
+    intc_reset(intc);
+    err = disco_vm_set_irq_route(vm, intc_route, intc);
+    if (err) {
+        intc_free(intc);
+        return err;
+    }
+    /* Lines that went up before there was a controller. */
+    intc->levels = (uint32_t)disco_vm_irq_levels(vm);
+    err = dev_map(vm, gpa, (uint64_t)cpus * DISCO_INTC_STRIDE, "intc", &ops,
+                  intc);
+    if (err) {
+        disco_vm_set_irq_route(vm, NULL, NULL);
+        intc_free(intc);
+    }
+    return err;
+}

@@ -1,0 +1,176 @@
+/*
+ * frame.h - machine frames: one record each, in pools by node, given on first
+ * touch.  Knows what a frame is used for, not who decides it.
+ *
+ * A pool has `total` frames in chunks of 4 MiB that come from the host when
+ * needed and go back when empty.  One more pool, "foreign", holds records for
+ * the host's own memory (host regions): such frames are never given or moved.
+ *
+ * All functions expect mem->lock, except frame_host and frame_of, which a
+ * running vCPU may also call for a frame it found mapped.
+ */
+#ifndef MEM_FRAME_H
+#define MEM_FRAME_H
+
+#include <disco/types.h>
+
+#include "base/alloc.h"
+#include "base/compiler.h"
+#include "mem/addr.h"
+
+struct physmap;
+
+/*
+ * State of a frame and who may write its content:
+ *   FREE     nobody; content is anything (zeroed when given).
+ *   LOOSE    who took it or took it off the map; no VM sees it.
+ *   MAPPED   vCPUs of the owner through the map, DMA under a hold, pins.
+ *   FOREIGN  as MAPPED, and the host at any time; never given back.
+ */
+#define FRAME_STATE_LIST(X) \
+    X(FREE, 0)              \
+    X(LOOSE, 1)             \
+    X(MAPPED, 2)            \
+    X(FOREIGN, 3)
+enum frame_state {
+#define FRAME_STATE_ENUM(name, value) FRAME_##name = value,
+    FRAME_STATE_LIST(FRAME_STATE_ENUM)
+#undef FRAME_STATE_ENUM
+};
+
+enum {
+    CHUNK_FRAMES = 1024,
+    CHUNK_LEAF = 512,   /* chunks in one leaf of a pool's table */
+    CHUNK_ROOT = 512,   /* leaves */
+    FRAME_NONE = 0xffff /* end of a free list */
+};
+
+/*
+ * Invariant: MAPPED means owner's map has this frame at pfn, and nobody else's
+ * has; holders != 0 means the map entry has MAP_CODE.  Both are checked by
+ * verify.c and hold whenever mem->lock is free.
+ */
+struct frame {
+    struct physmap *owner; /* backmap: who, and where */
+    uint64_t pfn;
+    uint64_t holders; /* vCPUs of the owner with translated code of it */
+    uint32_t refs;    /* maps that use it: 0 or 1 until sharing comes */
+    uint32_t pins;
+    uint32_t write_pins;
+    uint32_t dma;         /* copies under way: it stays where it is */
+    uint32_t code_stores; /* stores under way that exclude new holders */
+    uint16_t next_free;
+    uint8_t state;
+    uint8_t is_arming; /* a holder waits for others to lose WRITE */
+};
+
+struct chunk {
+    uint8_t *mem;         /* NULL: not there */
+    struct frame *frames; /* foreign: NULL until used */
+    uint32_t count;       /* frames in it */
+    uint32_t used;
+    uint32_t fresh; /* frames from here on were never given */
+    uint32_t free_head;
+};
+
+struct pool {
+    struct chunk **root; /* CHUNK_ROOT leaves of CHUNK_LEAF; NULL until used */
+    uint64_t total;      /* frames */
+    uint64_t used;
+    uint64_t chunks;  /* indices below this may be in use */
+    uint64_t hint;    /* no chunk below has free frames */
+    uint64_t present; /* chunks that are there */
+    uint64_t alloc_local;
+    uint64_t alloc_remote;
+};
+
+/* A chunk on its way back to the host; lies in its own frame records. */
+struct frame_garbage {
+    struct frame_garbage *next;
+    uint8_t *mem; /* NULL: foreign */
+    uint32_t count;
+    uint32_t node;
+};
+
+struct frames {
+    struct alloc *alloc;
+    uint32_t nodes;
+    struct pool *pool; /* nodes + 1, the last is foreign */
+    struct frame_garbage *garbage;
+};
+
+disco_status frames_init(struct frames *f, struct alloc *alloc, uint32_t nodes,
+                         uint64_t node_frames);
+/* Nothing is used any more. */
+void frames_destroy(struct frames *f);
+
+static inline struct chunk *frame_chunk(const struct frames *f, struct mfn mfn)
+{
+    uint64_t chunk = mfn_index(mfn) / CHUNK_FRAMES;
+    struct chunk *leaf =
+        load_acquire(&f->pool[mfn_node(mfn)].root[chunk / CHUNK_LEAF]);
+
+    return &leaf[chunk % CHUNK_LEAF];
+}
+
+static inline struct frame *frame_of(const struct frames *f, struct mfn mfn)
+{
+    return &frame_chunk(f, mfn)->frames[mfn_index(mfn) % CHUNK_FRAMES];
+}
+
+static inline uint8_t *frame_host(const struct frames *f, struct mfn mfn)
+{
+    return frame_chunk(f, mfn)->mem +
+           mfn_index(mfn) % CHUNK_FRAMES * PAGE_BYTES;
+}
+
+/* Is there such a frame?  For names that come from a backend. */
+int frame_exists(const struct frames *f, struct mfn mfn);
+
+/*
+ * What a pool lacks to give a frame, and the memory for it.  Found with the
+ * lock, allocated without, put in with it, leftovers dropped without.
+ */
+struct chunk_grow {
+    uint32_t node;
+    uint32_t count; /* frames of the chunk */
+    uint64_t chunk;
+    uint8_t need_root;
+    uint8_t need_leaf;
+    uint8_t need_mem;
+    uint8_t need_frames;
+    struct chunk **root;
+    struct chunk *leaf;
+    uint8_t *mem;
+    struct frame *frames;
+};
+disco_status chunk_grow_alloc(struct frames *f, struct chunk_grow *g);
+void chunk_grow_install(struct frames *f, struct chunk_grow *g);
+void chunk_grow_drop(struct frames *f, struct chunk_grow *g);
+
+/*
+ * Take a zeroed frame of `node`, or of another when it is full and not strict:
+ * it is LOOSE.  Returns 0; NOMEM: all full; STATE: grow *g and ask again.
+ */
+disco_status frame_take(struct frames *f, uint32_t node, int strict,
+                        struct mfn *mfn, struct chunk_grow *g);
+
+/* Give back a LOOSE frame. */
+void frame_give(struct frames *f, struct mfn mfn);
+
+/*
+ * Records for `npages` of host memory at `host`; *first is the index of the
+ * first page.  0, NOMEM (index space full), STATE as above.
+ */
+disco_status frame_foreign_add(struct frames *f, uint8_t *host, uint64_t npages,
+                               uint64_t *first, struct chunk_grow *g);
+void frame_foreign_remove(struct frames *f, uint64_t first, uint64_t npages);
+/* Make sure that the frame has its record: 0 or STATE. */
+disco_status frame_foreign_touch(struct frames *f, struct mfn mfn,
+                                 struct chunk_grow *g);
+
+/* Take the chain of memory to hand back, then drop it without the lock. */
+struct frame_garbage *frame_garbage_take(struct frames *f);
+void frame_garbage_drop(struct frames *f, struct frame_garbage *garbage);
+
+#endif

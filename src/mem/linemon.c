@@ -1,0 +1,18 @@
+/*
+ * linemon.c - see linemon.h.
+ */
+#include "mem/linemon.h"
+
+#include "mem/addr.h"
+
+void linemon_page_moved(struct linemon *lm, const uint8_t *host)
+{
+    unsigned i;
+
+    for (i = 0; i < PAGE_BYTES; i += LINEMON_LINE_BYTES) {
+        if (!linemon_filtered(lm, host + i))
+            continue;
+        linemon_store_begin(lm, host + i);
+        linemon_store_end(lm, host + i);
+    }
+}

@@ -1,0 +1,181 @@
+/*
+ * physmap.h - one VM's map from physical pages to machine frames (the paper's
+ * pmap), filled on first touch.
+ *
+ * It does not take translations away (shootdown.h): who lowers the rights of an
+ * entry posts to the VM's vCPUs.  Entries are read by running vCPUs without a
+ * lock and changed by physmap_set alone, with mem->lock.
+ */
+#ifndef MEM_PHYSMAP_H
+#define MEM_PHYSMAP_H
+
+#include "mem/mem.h"
+#include "mem/region.h"
+
+/* Low bits of an entry; the frame is above MAP_SHIFT. */
+enum {
+    MAP_PRESENT = 1,
+    MAP_WRITE = 2,    /* the guest may store to it */
+    MAP_CODE = 4,     /* has holders of translated code: no plain stores */
+    MAP_MOVING = 8,   /* being taken off: wait and look again */
+    MAP_FOREIGN = 16, /* host memory */
+    MAP_SHARED = 32   /* several vCPUs used it: stores are announced */
+};
+/*
+ * Above them the frame, and above that who used the page: 0 no vCPU yet, n + 1
+ * vCPU n alone, MAP_USER_CHANGING: it is about to be MAP_SHARED.
+ */
+enum { MAP_SHIFT = 8, MAP_USER_SHIFT = 48, MAP_USER_CHANGING = 0x7f };
+#define MAP_USER_MASK ((uint64_t)0x7f << MAP_USER_SHIFT)
+enum { MAP_LEAF = 512 };
+
+struct physmap_stats {
+    uint64_t frames;
+    uint64_t demand_zero;
+    uint64_t released;
+    uint64_t migrated;
+    uint64_t pins;
+    uint64_t dma_read_bytes;
+    uint64_t dma_write_bytes;
+};
+
+struct physmap {
+    struct mem *mem;
+    struct context *ctx;
+    uint64_t **root; /* leaves of MAP_LEAF entries, NULL until touched */
+    uint64_t root_count;
+    struct region_set regions;
+    struct shoot_set vcpus;
+    uint32_t home_node;
+    uint64_t ram_bytes;
+    struct physmap_stats stats; /* atomics */
+    uint64_t node_frames[65];   /* atomics; the last is foreign */
+};
+
+void physmap_init(struct physmap *pm, struct mem *mem, uint32_t home_node);
+/* No region and no page is mapped any more. */
+void physmap_destroy(struct physmap *pm);
+
+static inline uint64_t physmap_entry(const struct physmap *pm, struct pfn pfn)
+{
+    uint64_t *leaf;
+
+    if (unlikely(pfn.n / MAP_LEAF >= pm->root_count))
+        return 0;
+    leaf = load_acquire(&pm->root[pfn.n / MAP_LEAF]);
+    return likely(leaf) ? load_acquire(&leaf[pfn.n % MAP_LEAF]) : 0;
+}
+
+static inline struct mfn entry_mfn(uint64_t entry)
+{
+    struct mfn mfn = { (entry & ~MAP_USER_MASK) >> MAP_SHIFT };
+
+    return mfn;
+}
+
+static inline uint64_t entry_user(uint64_t entry)
+{
+    return (entry & MAP_USER_MASK) >> MAP_USER_SHIFT;
+}
+
+/* May this vCPU use the page as it is?  Else page_claim. */
+static inline int entry_is_claimed(uint64_t entry,
+                                   const struct shoot_vcpu *self)
+{
+    return (entry & MAP_SHARED) || entry_user(entry) == self->index + 1;
+}
+
+/* Is it the only vCPU that uses the page? */
+static inline int entry_is_exclusive(uint64_t entry,
+                                     const struct shoot_vcpu *self)
+{
+    return !(entry & MAP_SHARED) && entry_user(entry) == self->index + 1;
+}
+
+static inline uint64_t entry_make(struct mfn mfn, uint64_t flags)
+{
+    return mfn.n << MAP_SHIFT | MAP_PRESENT | flags;
+}
+
+static inline struct frame *entry_frame(const struct physmap *pm,
+                                        uint64_t entry)
+{
+    return frame_of(&pm->mem->frames, entry_mfn(entry));
+}
+
+static inline uint8_t *entry_host(const struct physmap *pm, uint64_t entry)
+{
+    return frame_host(&pm->mem->frames, entry_mfn(entry));
+}
+
+/*
+ * The one function that changes a mapping.  Keeps backmap, frame states and
+ * figures; a frame that goes off the map becomes LOOSE and is the caller's.
+ */
+void physmap_set(struct physmap *pm, struct pfn pfn, uint64_t entry);
+
+/* The root reaches `end_pfn`.  Quiesced; without the lock. */
+disco_status physmap_reach(struct physmap *pm, uint64_t end_pfn);
+
+/*
+ * Put something behind a page of RAM, ROM or host memory, from `node` when it
+ * is new.  Returns 0 with an entry that is present and not moving, FAULT (no
+ * such memory) or NOMEM.  Called and returns with mem->lock, dropped in
+ * between; `self`: the vCPU whose thread this is (parked meanwhile), or NULL.
+ */
+disco_status physmap_touch(struct physmap *pm, struct pfn pfn, uint32_t node,
+                           struct shoot_vcpu *self, uint64_t *entry);
+
+/*
+ * As physmap_touch, for a vCPU about to use the page: it becomes its only user,
+ * or the page becomes shared and the only user so far is told to announce
+ * stores from now on (claim.c).
+ */
+disco_status page_claim(struct physmap *pm, struct pfn pfn, uint32_t node,
+                        struct shoot_vcpu *self, uint64_t *entry);
+
+/* Drop mem->lock for a moment, parked, for another thread to get on. */
+void physmap_yield(struct physmap *pm, struct shoot_vcpu *self,
+                   unsigned *spins);
+
+/* --- code.c: who holds translated code of a page ------------------------- */
+
+/*
+ * Register `self` as holder: plain stores end for everybody.  Returns 0, FAULT,
+ * NOMEM, or BUSY: the page is pinned for writing, code of it must not be kept.
+ * *entry is valid until the next poll.  Lock as physmap_touch.
+ */
+disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
+                       struct shoot_vcpu *self, uint64_t *entry);
+/* Takes mem->lock itself, all of these. */
+void code_release(struct physmap *pm, struct mfn mfn, struct shoot_vcpu *self);
+void code_store_begin(struct physmap *pm, struct mfn mfn,
+                      struct shoot_vcpu *self);
+void code_store_end(struct physmap *pm, struct mfn mfn);
+
+/*
+ * With mem->lock held and frame->code_stores or write_pins raised: make all
+ * holders but `self` drop their code.  Drops the lock while it waits.
+ */
+void code_drop_holders(struct physmap *pm, struct mfn mfn,
+                       struct shoot_vcpu *self);
+/* Holders may be gone: give plain stores back.  Lock held. */
+void code_settle(struct physmap *pm, struct mfn mfn);
+
+/* --- move.c: taking a page away ------------------------------------------ */
+
+/*
+ * Nobody uses the page of `entry` any more when this returns: it is marked
+ * MAP_MOVING, copies are over, no vCPU holds a translation.  Lock as
+ * physmap_touch.  0; NOENT: not present; BUSY: pinned.
+ */
+disco_status page_isolate(struct physmap *pm, struct pfn pfn,
+                          struct shoot_vcpu *self, uint64_t *entry);
+
+/* Take a page off the map and give its frame back.  Locks itself. */
+disco_status page_release(struct physmap *pm, struct pfn pfn,
+                          struct shoot_vcpu *self);
+disco_status page_migrate(struct physmap *pm, struct pfn pfn, uint32_t node,
+                          struct shoot_vcpu *self);
+
+#endif

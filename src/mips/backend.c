@@ -1,0 +1,441 @@
+/*
+ * backend.c - the R10000 as a backend: creation, the outer run loop, the
+ * vtable.
+ *
+ * Between two slices of the interpreter everything slow is settled here:
+ * requests of the monitor, timers, interrupts.  A slice is cut so that it ends
+ * exactly where the next deadline is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "mips/interp.h"
+#include "mips/mips.h"
+#include "mips/regs.h"
+#include "mips/state.h"
+
+enum { CODE_PAGES_MAX = 2048 };
+
+/* --- Life ---------------------------------------------------------------------*/
+
+static disco_status fail(disco_error *err, disco_status status,
+                         const char *text, const char *what)
+{
+    if (err) {
+        err->status = status;
+        snprintf(err->text, sizeof(err->text), "%s%s%s%s", text,
+                 what ? " \"" : "", what ? what : "", what ? "\"" : "");
+    }
+    return status;
+}
+
+static disco_status check_config(const disco_vcpu_config *config,
+                                 disco_error *err)
+{
+    uint32_t n = config->l2tlb_entries;
+
+    if (config->mode > DISCO_MODE_DISCO)
+        return fail(err, DISCO_E_INVAL, "vCPU config: unknown mode", NULL);
+    if (config->l2tlb > DISCO_OFF)
+        return fail(err, DISCO_E_INVAL,
+                    "vCPU config: l2tlb is not default, on or off", NULL);
+    if (n && (n < 64 || n > 65536 || n & (n - 1)))
+        return fail(err, DISCO_E_INVAL,
+                    "vCPU config: l2tlb_entries is not a power of two from 64 "
+                    "to 65536",
+                    NULL);
+    if (config->order && config->order != DISCO_BIG &&
+        config->order != DISCO_LITTLE)
+        return fail(err, DISCO_E_INVAL, "vCPU config: order is not big or "
+                                        "little", NULL);
+    if (config->fp > DISCO_FP_R10000)
+        return fail(err, DISCO_E_INVAL, "vCPU config: unknown fp mode", NULL);
+    return DISCO_OK;
+}
+
+static void mips_reset(void *state)
+{
+    struct mips_cpu *cpu = state;
+
+    memset(cpu->gpr, 0, sizeof(cpu->gpr));
+    cpu->hi = cpu->lo = 0;
+    fpu_reset(&cpu->fpu, cpu->model->fir);
+    mips_cp0_reset(cpu);
+    if (cpu->l2)
+        mips_l2_flush(cpu);
+    cpu->pc = UINT64_C(0xffffffffbfc00000);
+    cpu->mmio_done = false;
+    cpu->exit_reason = 0;
+}
+
+static void mips_destroy(void *state)
+{
+    struct mips_cpu *cpu = state;
+    const disco_backend_host *host = cpu->host;
+
+    for (unsigned i = 0; i < CODE_BUCKETS; i++) {
+        while (cpu->buckets[i]) {
+            struct code_page *page = cpu->buckets[i];
+
+            cpu->buckets[i] = page->hash_next;
+            host->free(host->ctx, page, sizeof(*page));
+        }
+    }
+    mips_code_bury(cpu);
+    if (cpu->transient)
+        host->free(host->ctx, cpu->transient, sizeof(*cpu->transient));
+    mips_l2_destroy(cpu);
+    for (unsigned m = 0; m < MODES; m++)
+        if (cpu->tables[m])
+            host->free(host->ctx, cpu->tables[m], sizeof(*cpu->tables[m]));
+    host->free(host->ctx, cpu, sizeof(*cpu));
+}
+
+static disco_status mips_create(const disco_backend_host *host,
+                                const disco_vcpu_config *config, void **state,
+                                disco_error *err)
+{
+    const char *model = config->model ? config->model : "R10000";
+    disco_status status = check_config(config, err);
+    struct mips_cpu *cpu;
+
+    if (status)
+        return status;
+    if (!mips_model_find(model))
+        return fail(err, DISCO_E_NOENT, "vCPU config: no CPU model", model);
+    cpu = host->alloc(host->ctx, sizeof(*cpu));
+    if (!cpu)
+        return fail(err, DISCO_E_NOMEM, "no memory for a vCPU", NULL);
+    cpu->host = host;
+    cpu->model = mips_model_find(model);
+    cpu->request = host->request;
+    cpu->big_config = config->order != DISCO_LITTLE;
+    cpu->big = cpu->big_config;
+    cpu->disco = config->mode == DISCO_MODE_DISCO;
+    cpu->break_exit = config->break_exit;
+    cpu->code_pages_max = CODE_PAGES_MAX;
+    cpu->mmio_page = UINT64_MAX;
+    cpu->timer_cycles = UINT64_MAX;
+    for (unsigned m = 0; m < MODES; m++) {
+        cpu->tables[m] = host->alloc(host->ctx, sizeof(*cpu->tables[m]));
+        if (!cpu->tables[m])
+            goto no_memory;
+        cpu->tables[m]->used = true; /* tags of zero would match */
+        mips_table_flush(cpu, cpu->tables[m]);
+    }
+    if (config->l2tlb == DISCO_ON ||
+        (config->l2tlb == DISCO_DEFAULT && cpu->disco))
+        if (mips_l2_create(cpu, config->l2tlb_entries ? config->l2tlb_entries
+                                                      : 1024))
+            goto no_memory;
+    mips_reset(cpu);
+    fpu_set_exact(&cpu->fpu, config->fp == DISCO_FP_R10000);
+    *state = cpu;
+    return DISCO_OK;
+
+no_memory:
+    mips_destroy(cpu);
+    return fail(err, DISCO_E_NOMEM, "no memory for a vCPU's tables", NULL);
+}
+
+static void mips_set_pc(void *state, uint64_t pc)
+{
+    struct mips_cpu *cpu = state;
+
+    cpu->pc = pc;
+    cpu->delay = false;
+}
+
+/* --- Running --------------------------------------------------------------------*/
+
+/* Act on what poll says; returns a reason to leave, or 0. */
+static uint32_t serve(struct mips_cpu *cpu)
+{
+    const disco_backend_host *host = cpu->host;
+    uint32_t bits;
+
+    fpu_leave(&cpu->fpu);
+    bits = host->poll(host->ctx);
+    fpu_enter(&cpu->fpu);
+    cpu->mmio_page = UINT64_MAX;
+    if (bits & DISCO_REQ_STOP)
+        return DISCO_EXIT_SHUTDOWN;
+    if (bits & DISCO_REQ_IDLE) {
+        cpu->stats.idles++;
+        if (cpu->disco)
+            cpu->stats.traps[DISCO_TRAP_IDLE]++;
+        mips_timer_check(cpu);
+        if (!(mips_pending(cpu) & cpu->status & ST_IM))
+            return DISCO_EXIT_IDLE;
+    }
+    if (bits & DISCO_REQ_KICK)
+        return DISCO_EXIT_KICK;
+    if (bits & DISCO_REQ_YIELD)
+        return DISCO_EXIT_YIELD;
+    if (bits & DISCO_REQ_TIMER)
+        return DISCO_EXIT_BUDGET;
+    return 0;
+}
+
+static void take_interrupt(struct mips_cpu *cpu)
+{
+    cpu->cur_pc = cpu->pc;
+    cpu->cur_bd = false;
+    mips_raise(cpu, EXC_INT);
+}
+
+static void run_slice(struct mips_cpu *cpu, uint64_t insns)
+{
+    cpu->left = (int64_t)insns;
+    cpu->slice_end = cpu->insns + insns;
+    cpu->resync = false;
+    if (cpu->big)
+        mips_exec_big(cpu);
+    else
+        mips_exec_little(cpu);
+    cpu->insns = mips_insns(cpu);
+    cpu->slice_end = cpu->insns;
+    cpu->left = 0;
+}
+
+static uint32_t run_until(struct mips_cpu *cpu, uint64_t end,
+                          uint64_t until_cycles)
+{
+    for (;;) {
+        uint64_t slice, most = end - cpu->insns;
+
+        if (unlikely(load_relaxed(cpu->request))) {
+            uint32_t reason = serve(cpu);
+
+            if (reason)
+                return reason;
+        }
+        mips_code_bury(cpu);
+        mips_timer_check(cpu);
+        if (cpu->perf_event[0] | cpu->perf_event[1] | cpu->perf_event[2] |
+            cpu->perf_event[3])
+            mips_perf_bring(cpu);
+        if (mips_interrupt_due(cpu)) {
+            /* Never between a branch and its slot: run the slot first. */
+            if (cpu->delay && most > 1)
+                most = 1;
+            else if (!cpu->delay)
+                take_interrupt(cpu);
+        }
+        slice = mips_slice_limit(cpu, until_cycles);
+        if (slice > most)
+            slice = most;
+        if (slice == 0)
+            return DISCO_EXIT_BUDGET;
+        if (slice > INT64_MAX)
+            slice = INT64_MAX;
+        run_slice(cpu, slice);
+        if (cpu->exit_reason)
+            return cpu->exit_reason;
+    }
+}
+
+static void mips_run(void *state, disco_backend_run *run)
+{
+    struct mips_cpu *cpu = state;
+    uint64_t end = cpu->insns + run->max_insns;
+
+    if (end < cpu->insns)
+        end = UINT64_MAX;
+    if (cpu->shared != (cpu->host->vcpus_max > 1)) {
+        cpu->shared = !cpu->shared;
+        mips_tables_flush(cpu);
+    }
+    cpu->fence = cpu->host->threads > 1 &&
+                 cpu->host->memory_order == 0 /* DISCO_ORDER_SC */;
+    cpu->exit_reason = 0;
+    cpu->mmio_page = UINT64_MAX;
+    fpu_enter(&cpu->fpu);
+    run->reason = run_until(cpu, end, run->until_cycles);
+    fpu_leave(&cpu->fpu);
+    run->status = cpu->exit_status;
+    mips_code_bury(cpu);
+}
+
+static void mips_complete(void *state, disco_status status, uint64_t value)
+{
+    struct mips_cpu *cpu = state;
+
+    cpu->mmio_done = true;
+    cpu->mmio_status = status;
+    cpu->mmio_value = value;
+}
+
+/* --- Interrupts and time ----------------------------------------------------------*/
+
+static disco_status mips_set_irq(void *state, uint32_t line, int32_t level)
+{
+    struct mips_cpu *cpu = state;
+    uint32_t bit;
+
+    if (line > 4)
+        return DISCO_E_INVAL;
+    bit = UINT32_C(0x400) << line; /* IP2 and on */
+    if (level)
+        or_seq(&cpu->lines, bit);
+    else
+        and_seq(&cpu->lines, ~bit);
+    return DISCO_OK;
+}
+
+static int32_t mips_is_pending(void *state)
+{
+    struct mips_cpu *cpu = state;
+    uint32_t ip = mips_pending(cpu);
+
+    if (mips_cycles(cpu) >= cpu->timer_cycles)
+        ip |= CAUSE_IP7;
+    return (ip & cpu->status & ST_IM) != 0;
+}
+
+static uint64_t mips_next_timer(void *state)
+{
+    struct mips_cpu *cpu = state;
+
+    return cpu->status & CAUSE_IP7 ? cpu->timer_cycles : UINT64_MAX;
+}
+
+static uint64_t mips_own_cycles(void *state)
+{
+    return mips_cycles(state);
+}
+
+static void mips_set_cycles(void *state, uint64_t cycles)
+{
+    struct mips_cpu *cpu = state;
+    uint64_t now = mips_cycles(cpu);
+
+    if (cycles > now)
+        cpu->skew += cycles - now;
+}
+
+/* --- The rest of the vtable ---------------------------------------------------------*/
+
+static disco_status mips_reg_get(void *state, uint64_t id, uint64_t *value)
+{
+    return mips_get_reg(state, id, value);
+}
+
+static disco_status mips_reg_set(void *state, uint64_t id, uint64_t value)
+{
+    return mips_set_reg(state, id, value);
+}
+
+static disco_status mips_translate_va(void *state, uint64_t va, uint32_t access,
+                                      uint64_t *gpa)
+{
+    struct mips_xlate xl;
+
+    if (access == DISCO_EXEC && va & 3)
+        return DISCO_E_FAULT;
+    if (mips_translate(state, &va, access, true, &xl) != EXC_NONE)
+        return DISCO_E_FAULT;
+    *gpa = xl.gpa;
+    return DISCO_OK;
+}
+
+static void mips_invalidate(void *state, uint32_t what, const uint8_t *host,
+                            uint64_t frame)
+{
+    struct mips_cpu *cpu = state;
+
+    cpu->resync = true;
+    switch (what) {
+    case DISCO_DROP_WRITE:
+        mips_tables_drop_host(cpu, host, true);
+        break;
+    case DISCO_DROP_FRAME:
+        mips_tables_drop_host(cpu, host, false);
+        mips_code_drop_frame(cpu, frame);
+        if (((uintptr_t)cpu->ll_host ^ (uintptr_t)host) < PAGE_SIZE)
+            cpu->ll_valid = false;
+        break;
+    case DISCO_DROP_CODE:
+        mips_code_drop_frame(cpu, frame);
+        break;
+    default:
+        mips_tables_flush(cpu);
+        mips_code_drop_all(cpu);
+        cpu->ll_valid = false;
+        break;
+    }
+}
+
+static void mips_stats(void *state, disco_vcpu_stats *out)
+{
+    struct mips_cpu *cpu = state;
+    disco_vcpu_stats *s = &cpu->stats;
+
+    out->insns = mips_insns(cpu);
+    memcpy(out->exceptions, s->exceptions, sizeof(out->exceptions));
+    out->tlb_refills = s->tlb_refills;
+    out->l2tlb_hits = s->l2tlb_hits;
+    out->interrupts = s->interrupts;
+    out->mmio_reads = s->mmio_reads;
+    out->mmio_writes = s->mmio_writes;
+    out->moncalls = s->moncalls;
+    out->idles = s->idles;
+    memcpy(out->traps, s->traps, sizeof(out->traps));
+}
+
+/* The present mode's table agrees with TLB and segments. */
+static disco_status mips_verify(void *state, disco_error *err)
+{
+    struct mips_cpu *cpu = state;
+    bool disco = cpu->disco;
+    disco_status status = DISCO_OK;
+
+    cpu->disco = false;
+    for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
+        const struct access_entry *e = &cpu->table->data[i];
+        uint64_t tags[2] = { e->rtag, e->wtag & e->stag };
+
+        for (unsigned w = 0; w < 2; w++) {
+            uint64_t va = tags[w];
+            struct mips_xlate xl;
+
+            if (va == NO_TAG)
+                continue;
+            if (mips_translate(cpu, &va, w ? DISCO_WRITE : DISCO_READ, true,
+                               &xl) != EXC_NONE) {
+                fail(err, DISCO_E_INTERNAL,
+                     "access table holds a page that does not translate", NULL);
+                err->where = tags[w];
+                status = DISCO_E_INTERNAL;
+            }
+        }
+    }
+    cpu->disco = disco;
+    return status;
+}
+
+const disco_backend_ops mips_backend_ops = {
+    .size = sizeof(disco_backend_ops),
+    .name = "mips",
+    .create = mips_create,
+    .destroy = mips_destroy,
+    .reset = mips_reset,
+    .set_pc = mips_set_pc,
+    .run = mips_run,
+    .complete = mips_complete,
+    .set_irq = mips_set_irq,
+    .pending = mips_is_pending,
+    .next_timer_cycles = mips_next_timer,
+    .cycles = mips_own_cycles,
+    .set_cycles = mips_set_cycles,
+    .get_reg = mips_reg_get,
+    .set_reg = mips_reg_set,
+    .reg_name = mips_reg_name,
+    .translate = mips_translate_va,
+    .invalidate = mips_invalidate,
+    .stats = mips_stats,
+    .save = mips_save,
+    .load = mips_load,
+    .verify = mips_verify,
+};

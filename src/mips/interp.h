@@ -1,0 +1,54 @@
+/*
+ * interp.h - macros of the interpreter's handlers: guest memory in host memory,
+ * the access table's fast path.
+ */
+#ifndef MIPS_INTERP_H
+#define MIPS_INTERP_H
+
+#include "base/bits.h"
+#include "mips/cpu.h"
+
+/*
+ * Guest memory is shared with other vCPUs and devices: every access is one
+ * relaxed atomic of its size.
+ */
+#define GUEST_LOAD_1(p, big)  __atomic_load_n((const uint8_t *)(p), 0)
+#define GUEST_LOAD_2(p, big)                                                   \
+    order16(__atomic_load_n((const uint16_t *)(p), 0), big)
+#define GUEST_LOAD_4(p, big)                                                   \
+    order32(__atomic_load_n((const uint32_t *)(p), 0), big)
+#define GUEST_LOAD_8(p, big)                                                   \
+    order64(__atomic_load_n((const uint64_t *)(p), 0), big)
+#define GUEST_STORE_1(p, v, big) __atomic_store_n((uint8_t *)(p), (uint8_t)(v), 0)
+#define GUEST_STORE_2(p, v, big)                                               \
+    __atomic_store_n((uint16_t *)(p), order16((uint16_t)(v), big), 0)
+#define GUEST_STORE_4(p, v, big)                                               \
+    __atomic_store_n((uint32_t *)(p), order32((uint32_t)(v), big), 0)
+#define GUEST_STORE_8(p, v, big)                                               \
+    __atomic_store_n((uint64_t *)(p), order64((uint64_t)(v), big), 0)
+
+static inline uint16_t order16(uint16_t v, bool big)
+{
+    return big == (bool)HOST_IS_BIG ? v : __builtin_bswap16(v);
+}
+static inline uint32_t order32(uint32_t v, bool big)
+{
+    return big == (bool)HOST_IS_BIG ? v : __builtin_bswap32(v);
+}
+static inline uint64_t order64(uint64_t v, bool big)
+{
+    return big == (bool)HOST_IS_BIG ? v : __builtin_bswap64(v);
+}
+
+static inline struct access_entry *access_slot(struct mips_cpu *cpu,
+                                               uint64_t va)
+{
+    return &cpu->table->data[va >> PAGE_BITS & (ACCESS_ENTRIES - 1)];
+}
+
+static inline uint8_t *access_host(const struct access_entry *e, uint64_t va)
+{
+    return (uint8_t *)(e->addend + (uintptr_t)va);
+}
+
+#endif

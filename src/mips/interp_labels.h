@@ -1,0 +1,24 @@
+/*
+ * interp_labels.h - LABEL_REF(op) for every operation; for interp_exec.h.
+ */
+LABEL_REF(DECODE)
+LABEL_REF(PAGE_END)
+LABEL_REF(EDGE)
+#define UOP_ALU(name, ...)   LABEL_REF(name##_R) LABEL_REF(name##_I)
+#define UOP_OVF(name, ...)   LABEL_REF(name##_R) LABEL_REF(name##_I)
+#define UOP_BR(name, ...)                                                      \
+    LABEL_REF(name##_PN) LABEL_REF(name##_PS) LABEL_REF(name##_XN)             \
+    LABEL_REF(name##_XS) LABEL_REF(name##_PNL) LABEL_REF(name##_PSL)           \
+    LABEL_REF(name##_XNL) LABEL_REF(name##_XSL)
+#define UOP_TRAP(name, ...)  LABEL_REF(name##_R) LABEL_REF(name##_I)
+#define UOP_LOAD(name, ...)  LABEL_REF(name)
+#define UOP_STORE(name, ...) LABEL_REF(name)
+#define UOP_FP3(name, ...)   LABEL_REF(name)
+#define UOP_FP2(name, ...)   LABEL_REF(name)
+#define UOP_FP4(name, ...)   LABEL_REF(name)
+#define UOP_FCMP(name, ...)  LABEL_REF(name)
+#define UOP_JUMP(name)       LABEL_REF(name)
+#define UOP_FOP(name, kind)  LABEL_REF(name)
+#define UOP_OP(name)         LABEL_REF(name)
+#include "mips/uop.def"
+#undef LABEL_REF

@@ -1,0 +1,17 @@
+/*
+ * predecode.h - from an instruction word to an interpreter slot.
+ */
+#ifndef MIPS_PREDECODE_H
+#define MIPS_PREDECODE_H
+
+#include "mips/slot.h"
+
+/*
+ * Decode `word`, the index-th of its page, under CFG_KEY bits `key`.  `next`
+ * is the word after it, for the shape of its delay slot (any value for the
+ * last word of a page).
+ */
+void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
+               uint32_t key);
+
+#endif

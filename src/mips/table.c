@@ -1,0 +1,115 @@
+/*
+ * table.c - the access tables: what loads, stores and fetches find without
+ * asking anybody.  One table a mode; entries are dropped whenever what they were
+ * made from changes.
+ */
+#include <string.h>
+
+#include "mips/cpu.h"
+
+static void drop_entry(struct access_entry *e)
+{
+    e->rtag = e->wtag = e->stag = NO_TAG;
+}
+
+/* The page an entry is about, whatever it allows; NO_TAG: none. */
+static uint64_t entry_page(const struct access_entry *e)
+{
+    return e->rtag & e->wtag & e->stag;
+}
+
+void mips_table_flush(struct mips_cpu *cpu, struct access_table *table)
+{
+    (void)cpu;
+    if (!table->used)
+        return;
+    for (unsigned i = 0; i < ACCESS_ENTRIES; i++)
+        drop_entry(&table->data[i]);
+    for (unsigned i = 0; i < FETCH_ENTRIES; i++)
+        table->fetch[i].tag = NO_TAG;
+    table->used = false;
+}
+
+void mips_tables_flush(struct mips_cpu *cpu)
+{
+    for (unsigned m = 0; m < MODES; m++)
+        mips_table_flush(cpu, cpu->tables[m]);
+}
+
+/* Unmapped kernel addresses do not depend on the ASID. */
+static bool is_unmapped(uint64_t tag)
+{
+    return tag >> 62 == 2 ||
+           tag - UINT64_C(0xffffffff80000000) < UINT64_C(0x40000000);
+}
+
+void mips_tables_drop_asid(struct mips_cpu *cpu)
+{
+    for (unsigned m = 0; m < MODES; m++) {
+        struct access_table *t = cpu->tables[m];
+
+        if (!t->used)
+            continue;
+        for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
+            struct access_entry *e = &t->data[i];
+
+            if (!is_unmapped(entry_page(e)))
+                drop_entry(e);
+        }
+        for (unsigned i = 0; i < FETCH_ENTRIES; i++)
+            if (!is_unmapped(t->fetch[i].tag))
+                t->fetch[i].tag = NO_TAG;
+    }
+}
+
+static void drop_page(struct access_table *t, uint64_t va)
+{
+    struct access_entry *e = &t->data[va >> PAGE_BITS & (ACCESS_ENTRIES - 1)];
+    struct fetch_entry *f = &t->fetch[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
+
+    if (entry_page(e) == va)
+        drop_entry(e);
+    if (f->tag == va)
+        f->tag = NO_TAG;
+}
+
+void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes)
+{
+    if (bytes > 64 * PAGE_SIZE) {
+        mips_tables_flush(cpu);
+        return;
+    }
+    for (unsigned m = 0; m < MODES; m++)
+        if (cpu->tables[m]->used)
+            for (uint64_t off = 0; off < bytes; off += PAGE_SIZE)
+                drop_page(cpu->tables[m], (va + off) & PAGE_MASK);
+}
+
+void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
+                           bool write_only)
+{
+    for (unsigned m = 0; m < MODES; m++) {
+        struct access_table *t = cpu->tables[m];
+
+        if (!t->used)
+            continue;
+        for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
+            struct access_entry *e = &t->data[i];
+            uint64_t va = entry_page(e);
+
+            if (va == NO_TAG || e->addend + (uintptr_t)va != (uintptr_t)host)
+                continue;
+            e->wtag = e->stag = NO_TAG;
+            if (!write_only)
+                e->rtag = NO_TAG;
+        }
+    }
+}
+
+void mips_tables_drop_code(struct mips_cpu *cpu, const struct code_page *page)
+{
+    for (unsigned m = 0; m < MODES; m++)
+        for (unsigned i = 0; i < FETCH_ENTRIES; i++)
+            if (cpu->tables[m]->fetch[i].page == page)
+                cpu->tables[m]->fetch[i].tag = NO_TAG;
+}
