@@ -16,11 +16,24 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { QUANTUM_INSNS = 50000 };
+/*
+ * No vCPU starts a quantum while another of its VM is behind it.  The clocks of
+ * a real machine's CPUs do not drift apart either, and a guest that waits for a
+ * CPU whose host thread sleeps should not burn its own time meanwhile.
+ */
+enum { QUANTUM_INSNS = 20000 };
 
 #define TICK_NS      ((uint64_t)10000000) /* of the main thread, when busy */
 #define RETRY_NS     ((uint64_t)1000000)  /* of a worker with idle vCPUs */
 #define SLEEP_NS_MAX ((uint64_t)200000000)
+
+/* How far a vCPU got.  `due_ns` is its worker's own, the rest needs the lock.
+ */
+struct lane {
+    uint64_t due_ns; /* its timer when it went idle, ~0 = none */
+    uint64_t insns;  /* position among the active vCPUs of its VM */
+    int is_active;   /* it had something to run when last looked at */
+};
 
 struct pool {
     struct runner *runner;
@@ -31,8 +44,9 @@ struct pool {
     uint32_t threads;
     int is_passing; /* the main thread changes time: nobody starts running */
     int is_over;
-    int bell[2];      /* rings for the main thread: all wait, or all over */
-    uint64_t *due_ns; /* per vCPU: its own timer when it went idle */
+    int bell[2];       /* rings for the main thread: all wait, or all over */
+    int is_held;       /* some vCPU waits for a slower one */
+    struct lane *lane; /* per vCPU */
 };
 
 struct worker {
@@ -41,14 +55,21 @@ struct worker {
     uint32_t index;
 };
 
+/* Whoever waits looks again; until it has, it does not count as waiting. */
+static void wake_locked(struct pool *pool)
+{
+    pool->wakes++;
+    pool->waiting = 0;
+    pthread_cond_broadcast(&pool->cond);
+}
+
 /* The machine's wake callback; any thread, no lock of ours held. */
 static void pool_wake(void *opaque)
 {
     struct pool *pool = opaque;
 
     pthread_mutex_lock(&pool->lock);
-    pool->wakes++;
-    pthread_cond_broadcast(&pool->cond);
+    wake_locked(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -59,13 +80,61 @@ static void ring(struct pool *pool)
         return;
 }
 
-static void wake_locked(struct pool *pool)
+/* --- Workers ----------------------------------------------------------- */
+
+/* Positions of the slowest and the fastest active vCPU of n's VM but n. */
+static void range_locked(struct pool *pool, uint32_t n, uint64_t *low,
+                         uint64_t *high)
 {
-    pool->wakes++;
-    pthread_cond_broadcast(&pool->cond);
+    uint32_t cpus = pool->runner->options->cpus;
+    uint32_t first = n / cpus * cpus;
+
+    *low = UINT64_MAX;
+    *high = 0;
+    for (uint32_t i = first; i < first + cpus; i++) {
+        const struct lane *lane = &pool->lane[i];
+
+        if (i == n || !lane->is_active)
+            continue;
+        if (lane->insns < *low)
+            *low = lane->insns;
+        if (lane->insns > *high)
+            *high = lane->insns;
+    }
 }
 
-/* --- Workers ----------------------------------------------------------- */
+/* May vCPU n run, or is another behind it?  One that comes back from idling
+ * joins the front: its clock catches up with the VM's. */
+static int is_turn_locked(struct pool *pool, uint32_t n)
+{
+    struct lane *lane = &pool->lane[n];
+    uint64_t low;
+    uint64_t high;
+
+    range_locked(pool, n, &low, &high);
+    if (!lane->is_active && lane->insns < high)
+        lane->insns = high;
+    lane->is_active = 1;
+    if (lane->insns <= low)
+        return 1;
+    pool->is_held = 1;
+    return 0;
+}
+
+/* A vCPU moved: those that wait for it look again. */
+static void free_held_locked(struct pool *pool)
+{
+    if (!pool->is_held)
+        return;
+    pool->is_held = 0;
+    wake_locked(pool);
+}
+
+static void lane_rest_locked(struct pool *pool, uint32_t n)
+{
+    pool->lane[n].is_active = 0;
+    free_held_locked(pool);
+}
 
 /* 1 when vCPU n should be run now; then its guest counts it as running. */
 static int begin(struct pool *pool, uint32_t n)
@@ -73,16 +142,19 @@ static int begin(struct pool *pool, uint32_t n)
     struct guest *guest = runner_guest_of(pool->runner, n);
     disco_vcpu *vcpu = runner_vcpu(pool->runner, n);
     int is_due = disco_vcpu_runnable(vcpu) ||
-                 disco_vm_time_ns(guest->vm) >= pool->due_ns[n];
+                 disco_vm_time_ns(guest->vm) >= pool->lane[n].due_ns;
+    int may_run = 0;
 
-    if (!is_due)
-        return 0;
     pthread_mutex_lock(&pool->lock);
-    is_due = !pool->is_over && !pool->is_passing && guest->state == GUEST_RUN;
-    if (is_due)
-        guest->running++;
+    if (!is_due || guest->state != GUEST_RUN) {
+        if (pool->lane[n].is_active)
+            lane_rest_locked(pool, n);
+    } else if (!pool->is_over && !pool->is_passing) {
+        may_run = is_turn_locked(pool, n);
+        guest->running += may_run;
+    }
     pthread_mutex_unlock(&pool->lock);
-    return is_due;
+    return may_run;
 }
 
 /* The last vCPU of a guest that asked for a reset restarts it. */
@@ -128,10 +200,15 @@ static void end(struct pool *pool, uint32_t n, const disco_exit *exit,
     int must_restart;
     int must_ring = 0;
 
-    pool->due_ns[n] =
+    pool->lane[n].due_ns =
         exit->reason == DISCO_EXIT_IDLE ? exit->u.idle.until_ns : UINT64_MAX;
     pthread_mutex_lock(&pool->lock);
     guest->running--;
+    pool->lane[n].insns += exit->ran_insns;
+    if (exit->reason == DISCO_EXIT_IDLE || exit->reason == DISCO_EXIT_PARKED)
+        lane_rest_locked(pool, n);
+    else
+        free_held_locked(pool);
     if (status)
         must_ring = runner_fail_status(pool->runner, "cannot run", status) != 0;
     else
@@ -195,19 +272,22 @@ static void wait_until(struct pool *pool, uint64_t ns)
  */
 static void wait_for_work(struct pool *pool, uint64_t seen)
 {
-    int was_alone;
+    int is_last;
 
     pthread_mutex_lock(&pool->lock);
-    pool->waiting++;
-    was_alone = pool->waiting == pool->threads;
-    if (was_alone)
-        ring(pool);
-    if (pool->wakes == seen && !pool->is_over && !was_alone)
-        wait_until(pool, RETRY_NS);
-    while (pool->wakes == seen && !pool->is_over &&
-           (pool->is_passing || pool->waiting == pool->threads))
-        pthread_cond_wait(&pool->cond, &pool->lock);
-    pool->waiting--;
+    if (pool->wakes == seen) {
+        pool->waiting++;
+        is_last = pool->waiting == pool->threads;
+        if (is_last)
+            ring(pool);
+        else if (!pool->is_over)
+            wait_until(pool, RETRY_NS);
+        while (pool->wakes == seen && !pool->is_over &&
+               (pool->is_passing || pool->waiting == pool->threads))
+            pthread_cond_wait(&pool->cond, &pool->lock);
+        if (pool->wakes == seen)
+            pool->waiting--;
+    }
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -294,13 +374,32 @@ static void all_idle(struct pool *pool)
             advance_guest(runner, &runner->guest[i], ns);
 }
 
-/* 1 when every worker waits; then none starts until release_workers. */
+static int has_runnable(struct guest *guest)
+{
+    uint32_t count = disco_vm_vcpu_count(guest->vm);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (disco_vcpu_runnable(disco_vm_vcpu(guest->vm, i)))
+            return 1;
+    return 0;
+}
+
+/*
+ * 1 when every worker waits for time to pass; then none starts until
+ * release_workers.  One that waits may not have seen its vCPU's wake-up yet:
+ * then it has to look again.
+ */
 static int hold_workers(struct pool *pool)
 {
+    struct runner *runner = pool->runner;
     int is_idle;
 
     pthread_mutex_lock(&pool->lock);
     is_idle = pool->waiting == pool->threads;
+    for (uint32_t i = 0; i < runner->options->vms && is_idle; i++)
+        is_idle = !has_runnable(&runner->guest[i]);
+    if (!is_idle && pool->waiting == pool->threads)
+        wake_locked(pool);
     pool->is_passing = is_idle;
     pthread_mutex_unlock(&pool->lock);
     return is_idle;
@@ -312,16 +411,6 @@ static void release_workers(struct pool *pool)
     pool->is_passing = 0;
     wake_locked(pool);
     pthread_mutex_unlock(&pool->lock);
-}
-
-static int has_runnable(struct guest *guest)
-{
-    uint32_t count = disco_vm_vcpu_count(guest->vm);
-
-    for (uint32_t i = 0; i < count; i++)
-        if (disco_vcpu_runnable(disco_vm_vcpu(guest->vm, i)))
-            return 1;
-    return 0;
 }
 
 /* Keep an idle guest off its workers; 1 when that was possible. */
@@ -425,12 +514,13 @@ static int open_pool(struct pool *pool)
     struct runner *runner = pool->runner;
     pthread_condattr_t attr;
 
-    pool->due_ns = malloc(runner->vcpus * sizeof(pool->due_ns[0]));
-    if (!pool->due_ns)
+    pool->lane = calloc(runner->vcpus, sizeof(pool->lane[0]));
+    if (!pool->lane)
         return runner_fail(runner, "out of memory");
-    memset(pool->due_ns, 0xff, runner->vcpus * sizeof(pool->due_ns[0]));
+    for (uint32_t n = 0; n < runner->vcpus; n++)
+        pool->lane[n].due_ns = UINT64_MAX;
     if (pipe2(pool->bell, O_NONBLOCK | O_CLOEXEC)) {
-        free(pool->due_ns);
+        free(pool->lane);
         return runner_fail(runner, "cannot make a pipe: %s", strerror(errno));
     }
     pthread_mutex_init(&pool->lock, NULL);
@@ -447,7 +537,7 @@ static void close_pool(struct pool *pool)
     pthread_mutex_destroy(&pool->lock);
     close(pool->bell[0]);
     close(pool->bell[1]);
-    free(pool->due_ns);
+    free(pool->lane);
 }
 
 int threads_run(struct runner *runner)

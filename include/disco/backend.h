@@ -19,8 +19,8 @@ extern "C" {
 /* What is behind a guest-physical page. */
 enum {
     DISCO_BEHIND_RAM = 1,
-    DISCO_BEHIND_MMIO = 2,   /* use mmio_read / mmio_write */
-    DISCO_BEHIND_NOTHING = 3, /* bus error */
+    DISCO_BEHIND_MMIO = 2,     /* use mmio_read / mmio_write */
+    DISCO_BEHIND_NOTHING = 3,  /* bus error */
     DISCO_BEHIND_NO_MEMORY = 4 /* leave run with DISCO_EXIT_NO_MEMORY */
 };
 
@@ -38,12 +38,12 @@ typedef struct disco_backend_page {
 /* Bits of the request word and of poll's result. */
 enum {
     DISCO_REQ_KICK = 1,
-    DISCO_REQ_IRQ = 2,       /* an interrupt line changed */
+    DISCO_REQ_IRQ = 2,        /* an interrupt line changed */
     DISCO_REQ_INVALIDATE = 4, /* handled inside poll */
-    DISCO_REQ_STOP = 8,      /* shutdown, reset or destroy: leave */
-    DISCO_REQ_IDLE = 16,     /* disco_vcpu_idle was called */
+    DISCO_REQ_STOP = 8,       /* shutdown, reset or destroy: leave */
+    DISCO_REQ_IDLE = 16,      /* disco_vcpu_idle was called */
     DISCO_REQ_YIELD = 32,
-    DISCO_REQ_TIMER = 64     /* a deadline moved: leave with time_check */
+    DISCO_REQ_TIMER = 64 /* a deadline moved: leave with time_check */
 };
 
 /*
@@ -109,8 +109,8 @@ typedef struct disco_backend_host {
      */
     uint64_t (*clock_sync)(void *ctx, uint64_t cycles);
     /*
-     * Monitor call.  Returns 0 with result[0] (v0) and result[1] (v1), or STATE:
-     * leave run with DISCO_EXIT_HYPERCALL; ops->complete finishes it.
+     * Monitor call.  Returns 0 with result[0] (v0) and result[1] (v1), or
+     * STATE: leave run with DISCO_EXIT_HYPERCALL; ops->complete finishes it.
      */
     disco_status (*moncall)(void *ctx, uint32_t code, const uint64_t arg[6],
                             uint64_t result[2]);
@@ -125,6 +125,9 @@ typedef struct disco_backend_run {
     uint64_t until_cycles; /* in: leave when own time reaches it */
     uint32_t reason;       /* out: DISCO_EXIT_*, BUDGET for both limits */
     disco_status status;   /* out: for CALLBACK */
+    uint64_t watch_gpa;    /* out: for WATCH, the access */
+    uint32_t watch_bytes;
+    uint32_t watch_access;
 } disco_backend_run;
 
 /* What an ops->invalidate call is about. */
@@ -167,6 +170,9 @@ typedef struct disco_backend_ops {
     const char *(*reg_name)(uint64_t id); /* NULL: not a register */
     disco_status (*translate)(void *state, uint64_t va, uint32_t access,
                               uint64_t *gpa);
+    /* As disco_vcpu_set_watch; NULL = unsupported. */
+    void (*set_watch)(void *state, uint32_t index, uint64_t gpa, uint64_t bytes,
+                      uint32_t access);
     void (*invalidate)(void *state, uint32_t what, const uint8_t *host,
                        uint64_t frame);
     void (*stats)(void *state, disco_vcpu_stats *out);

@@ -26,7 +26,7 @@ typedef struct disco_char_backend {
     void (*write)(void *opaque, const uint8_t *data, uint32_t bytes);
 } disco_char_backend;
 
-/* --- Single devices: each maps itself, raises `irq`, dies with the VM ------ */
+/* --- Single devices: each maps itself, raises `irq`, dies with the VM --- */
 
 typedef struct disco_uart disco_uart;
 /* 16550A, byte registers 1 apart. */
@@ -50,14 +50,14 @@ DISCO_API disco_status disco_mailbox_create(disco_vm *vm, uint64_t gpa,
 DISCO_API disco_status disco_idle_create(disco_vm *vm, uint64_t gpa);
 DISCO_API disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa);
 
-/* virtio-mmio devices (version 2). Back ends are taken: released at the end. */
+/* virtio-mmio devices (version 2). Back ends are taken: released at the end;
+ * when the call fails they stay the caller's. */
 DISCO_API disco_status disco_virtio_blk_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq,
                                                const disco_block_backend *be);
 /* mac: six bytes, NULL = a locally administered address made from seed. */
 DISCO_API disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa,
-                                               uint32_t irq,
-                                               const uint8_t *mac,
+                                               uint32_t irq, const uint8_t *mac,
                                                const disco_net_backend *be,
                                                disco_nic **out);
 typedef struct disco_nic_stats {
@@ -73,9 +73,10 @@ typedef struct disco_nic_stats {
 DISCO_API disco_status disco_nic_stats_get(disco_nic *nic,
                                            disco_nic_stats *out);
 typedef struct disco_vconsole disco_vconsole;
-DISCO_API disco_status disco_virtio_console_create(
-    disco_vm *vm, uint64_t gpa, uint32_t irq, const disco_char_backend *be,
-    disco_vconsole **out);
+DISCO_API disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
+                                                   uint32_t irq,
+                                                   const disco_char_backend *be,
+                                                   disco_vconsole **out);
 DISCO_API uint32_t disco_vconsole_input(disco_vconsole *console,
                                         const uint8_t *data, uint32_t bytes);
 /* fill: entropy source; NULL = generator from the machine's seed. */
@@ -84,15 +85,15 @@ DISCO_API disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq, disco_rng_fn fill,
                                                void *opaque, uint64_t seed);
 
-/* --- The board --------------------------------------------------------------- */
+/* --- The board --- */
 
 typedef struct disco_board disco_board;
 
 typedef struct disco_board_config {
     uint32_t size;
     uint32_t flags;
-    uint64_t ram_bytes;  /* multiple of 4096, 1 MiB..64 GiB; 0 = 256 MiB */
-    uint32_t cpus;       /* 1..32, 0 = 1: the board creates the vCPUs */
+    uint64_t ram_bytes; /* multiple of 4096, 1 MiB..64 GiB; 0 = 256 MiB */
+    uint32_t cpus;      /* 1..32, 0 = 1: the board creates the vCPUs */
     uint32_t reserved;
     const disco_vcpu_config *vcpu; /* for every vCPU; NULL = defaults */
     disco_char_backend console;    /* of the UART; write may be NULL */

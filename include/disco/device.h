@@ -1,7 +1,8 @@
 /*
  * device.h - what a device model needs: register callbacks, and the shapes of
  * the host's block and network back ends.  Interrupt lines, timers and guest
- * memory are in vm.h and physmap.h.  The library's own devices use nothing else.
+ * memory are in vm.h and physmap.h.  The library's own devices use nothing
+ * else.
  */
 #ifndef DISCO_DEVICE_H
 #define DISCO_DEVICE_H
@@ -76,7 +77,7 @@ DISCO_API disco_status disco_mmio_read(disco_vm *vm, uint64_t gpa,
 DISCO_API disco_status disco_mmio_write(disco_vm *vm, uint64_t gpa,
                                         uint32_t bytes, uint64_t value);
 
-/* --- Block back end -------------------------------------------------------- */
+/* --- Block back end --- */
 
 enum { DISCO_BLOCK_READ = 1, DISCO_BLOCK_WRITE = 2, DISCO_BLOCK_FLUSH = 3 };
 
@@ -131,7 +132,7 @@ DISCO_API disco_status disco_block_open_file(disco_machine *machine,
                                              const char *path, uint32_t flags,
                                              disco_block_backend *out);
 
-/* --- Network --------------------------------------------------------------- */
+/* --- Network --- */
 
 typedef struct disco_nic disco_nic;       /* a device's end: deliver frames */
 typedef struct disco_switch disco_switch; /* plain learning switch */

@@ -5,24 +5,24 @@
 #ifndef DISCO_GUEST_H
 #define DISCO_GUEST_H
 
-/* --- Board addresses (guest-physical) -------------------------------------- */
-#define DISCO_BOARD_RAM_LOW_BYTES  0x1c000000
-#define DISCO_BOARD_INTC           0x1c000000
-#define DISCO_BOARD_MAILBOX        0x1c010000
-#define DISCO_BOARD_IDLE           0x1c011000
-#define DISCO_BOARD_CP0_PAGE       0x1c012000
-#define DISCO_BOARD_UART           0x1c020000
-#define DISCO_BOARD_POWER          0x1c030000
-#define DISCO_BOARD_RTC            0x1c040000
-#define DISCO_BOARD_VIRTIO         0x1c100000
-#define DISCO_BOARD_VIRTIO_STRIDE  0x1000
-#define DISCO_BOARD_VIRTIO_SLOTS   24
-#define DISCO_BOARD_ROM            0x1fc00000
-#define DISCO_BOARD_ROM_BYTES      0x400000
-#define DISCO_BOARD_RAM_HIGH       0x20000000
-#define DISCO_BOARD_IRQ_UART       0
-#define DISCO_BOARD_IRQ_RTC        1
-#define DISCO_BOARD_IRQ_VIRTIO     8
+/* --- Board addresses (guest-physical) --- */
+#define DISCO_BOARD_RAM_LOW_BYTES 0x1c000000
+#define DISCO_BOARD_INTC          0x1c000000
+#define DISCO_BOARD_MAILBOX       0x1c010000
+#define DISCO_BOARD_IDLE          0x1c011000
+#define DISCO_BOARD_CP0_PAGE      0x1c012000
+#define DISCO_BOARD_UART          0x1c020000
+#define DISCO_BOARD_POWER         0x1c030000
+#define DISCO_BOARD_RTC           0x1c040000
+#define DISCO_BOARD_VIRTIO        0x1c100000
+#define DISCO_BOARD_VIRTIO_STRIDE 0x1000
+#define DISCO_BOARD_VIRTIO_SLOTS  24
+#define DISCO_BOARD_ROM           0x1fc00000
+#define DISCO_BOARD_ROM_BYTES     0x400000
+#define DISCO_BOARD_RAM_HIGH      0x20000000
+#define DISCO_BOARD_IRQ_UART      0
+#define DISCO_BOARD_IRQ_RTC       1
+#define DISCO_BOARD_IRQ_VIRTIO    8
 
 /* Interrupt controller: per CPU a window of 0x10. */
 #define DISCO_INTC_STRIDE      0x10
@@ -79,8 +79,8 @@
  * CP0 reads at n * 8.  Status may be written: IE and IM take effect at once,
  * other bits are ignored.
  */
-#define DISCO_CP0_PAGE_MAGIC  0x100 /* DISCO_HC_MAGIC | version */
-#define DISCO_CP0_PAGE_IE     0x108 /* Status.IE alone: read, or write 0 / 1 */
-#define DISCO_CP0_PAGE_CPU    0x110 /* index of this vCPU */
+#define DISCO_CP0_PAGE_MAGIC 0x100 /* DISCO_HC_MAGIC | version */
+#define DISCO_CP0_PAGE_IE    0x108 /* Status.IE alone: read, or write 0 / 1 */
+#define DISCO_CP0_PAGE_CPU   0x110 /* index of this vCPU */
 
 #endif

@@ -75,10 +75,10 @@ typedef struct disco_machine_stats {
     uint32_t cpus;
     uint64_t frames_total;
     uint64_t frames_used;
-    uint64_t shootdowns;          /* mapping changes that asked vCPUs */
-    uint64_t shootdown_waits;     /* ... that had to wait for a running one */
-    uint64_t shootdown_ns;        /* host time spent waiting */
-    uint64_t host_bytes;          /* host memory held through the allocator */
+    uint64_t shootdowns;      /* mapping changes that asked vCPUs */
+    uint64_t shootdown_waits; /* ... that had to wait for a running one */
+    uint64_t shootdown_ns;    /* host time spent waiting */
+    uint64_t host_bytes;      /* host memory held through the allocator */
 } disco_machine_stats;
 DISCO_API disco_status disco_machine_stats_get(disco_machine *machine,
                                                disco_machine_stats *out);

@@ -43,24 +43,24 @@ typedef struct disco_timer disco_timer;
 typedef int32_t disco_status;
 
 /* X(name, value, text) */
-#define DISCO_STATUS_LIST(X)                                                   \
-    X(OK, 0, "success")                                                        \
-    X(E_INVAL, -1, "invalid argument")                                         \
-    X(E_NOMEM, -2, "out of memory")                                            \
-    X(E_BUSY, -3, "object is in use")                                          \
-    X(E_STATE, -4, "object is in the wrong state")                             \
-    X(E_RANGE, -5, "address or value out of range")                            \
-    X(E_EXISTS, -6, "already exists")                                          \
-    X(E_NOENT, -7, "no such object")                                           \
-    X(E_UNSUPPORTED, -8, "unsupported")                                        \
-    X(E_REENTRANT, -9, "not allowed inside a callback")                        \
-    X(E_VERSION, -10, "struct or format version not supported")                \
-    X(E_CORRUPT, -11, "corrupt input")                                         \
-    X(E_MISMATCH, -12, "does not match the existing object")                   \
-    X(E_CALLBACK, -13, "a host callback failed")                               \
-    X(E_INTERNAL, -14, "internal error")                                       \
-    X(E_IO, -15, "input/output error")                                         \
-    X(E_FAULT, -16, "guest address is not accessible")                         \
+#define DISCO_STATUS_LIST(X)                                    \
+    X(OK, 0, "success")                                         \
+    X(E_INVAL, -1, "invalid argument")                          \
+    X(E_NOMEM, -2, "out of memory")                             \
+    X(E_BUSY, -3, "object is in use")                           \
+    X(E_STATE, -4, "object is in the wrong state")              \
+    X(E_RANGE, -5, "address or value out of range")             \
+    X(E_EXISTS, -6, "already exists")                           \
+    X(E_NOENT, -7, "no such object")                            \
+    X(E_UNSUPPORTED, -8, "unsupported")                         \
+    X(E_REENTRANT, -9, "not allowed inside a callback")         \
+    X(E_VERSION, -10, "struct or format version not supported") \
+    X(E_CORRUPT, -11, "corrupt input")                          \
+    X(E_MISMATCH, -12, "does not match the existing object")    \
+    X(E_CALLBACK, -13, "a host callback failed")                \
+    X(E_INTERNAL, -14, "internal error")                        \
+    X(E_IO, -15, "input/output error")                          \
+    X(E_FAULT, -16, "guest address is not accessible")          \
     X(E_PERM, -17, "not permitted")
 
 enum {
@@ -119,7 +119,8 @@ typedef struct disco_allocator {
     void (*page_free)(void *opaque, void *ptr, uint64_t bytes, uint32_t node);
 } disco_allocator;
 
-/* Short name ("DISCO_E_INVAL") and text of a status.  Never NULL. Thread: any. */
+/* Short name ("DISCO_E_INVAL") and text of a status.  Never NULL. Thread: any.
+ */
 DISCO_API const char *disco_status_name(disco_status status);
 DISCO_API const char *disco_status_text(disco_status status);
 
@@ -132,7 +133,7 @@ enum {
     DISCO_CAP_HOST_FUNCTIONS = 1, /* libffi: any run-time signature */
     DISCO_CAP_DEVICE_TREE = 2,    /* libfdt: disco_board_load makes a tree */
     DISCO_CAP_JIT = 3,
-    DISCO_CAP_THREADS = 4,        /* vCPUs of one VM on several threads */
+    DISCO_CAP_THREADS = 4, /* vCPUs of one VM on several threads */
     DISCO_CAP_DETERMINISTIC = 5,
     DISCO_CAP_L2TLB = 6,
     DISCO_CAP_HWLOC = 7

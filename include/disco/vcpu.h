@@ -22,15 +22,15 @@ enum { DISCO_FP_IEEE = 0, DISCO_FP_R10000 = 1 };
 
 typedef struct disco_vcpu_config {
     uint32_t size;
-    uint32_t flags;      /* 0 */
-    const char *backend; /* NULL = "mips" */
-    const char *model;   /* NULL = "R10000"; backend's own names */
-    uint32_t mode;       /* DISCO_MODE_* */
-    uint32_t l2tlb;      /* DISCO_DEFAULT (follows mode), ON, OFF */
+    uint32_t flags;         /* 0 */
+    const char *backend;    /* NULL = "mips" */
+    const char *model;      /* NULL = "R10000"; backend's own names */
+    uint32_t mode;          /* DISCO_MODE_* */
+    uint32_t l2tlb;         /* DISCO_DEFAULT (follows mode), ON, OFF */
     uint32_t l2tlb_entries; /* power of two 64..65536, 0 = 1024 */
-    uint32_t order;      /* DISCO_BIG (default) or DISCO_LITTLE */
-    uint32_t fp;         /* DISCO_FP_*: denormals computed or trapped */
-    uint32_t break_exit; /* non-zero: BREAK instructions leave with BREAK */
+    uint32_t order;         /* DISCO_BIG (default) or DISCO_LITTLE */
+    uint32_t fp;            /* DISCO_FP_*: denormals computed or trapped */
+    uint32_t break_exit;    /* non-zero: BREAK instructions leave with BREAK */
 } disco_vcpu_config;
 
 /*
@@ -71,14 +71,14 @@ DISCO_API disco_status disco_vcpu_start(disco_vcpu *vcpu, uint64_t pc);
     X(RESET, 9)     /* guest asks for a reset: disco_vm_reset */               \
     X(PARKED, 10)   /* not started */                                          \
     X(NO_MEMORY, 11) /* no machine frame left; pc is at the instruction */     \
-    X(CALLBACK, 12) /* a device callback failed; u.callback */                 \
-    X(YIELD, 13)    /* guest gave up its slice */
+    X(CALLBACK, 12)  /* a device callback failed; u.callback */                \
+    X(YIELD, 13)     /* guest gave up its slice */
 
 enum {
 #define DISCO_EXIT_ENUM(name, value) DISCO_EXIT_##name = value,
     DISCO_EXIT_LIST(DISCO_EXIT_ENUM)
 #undef DISCO_EXIT_ENUM
-    DISCO_EXIT_COUNT
+        DISCO_EXIT_COUNT
 };
 
 typedef struct disco_run {
@@ -102,12 +102,12 @@ typedef struct disco_exit_hypercall {
 
 typedef struct disco_exit {
     uint32_t size;
-    uint32_t reason;      /* DISCO_EXIT_* */
-    uint64_t pc;          /* next instruction to run */
-    uint64_t insns;       /* of this vCPU since its creation */
-    uint64_t ran_insns;   /* in this run */
-    uint64_t time_ns;     /* VM time */
-    uint32_t delay_slot;  /* 1: pc is a delay slot, its branch already ran */
+    uint32_t reason;     /* DISCO_EXIT_* */
+    uint64_t pc;         /* next instruction to run */
+    uint64_t insns;      /* of this vCPU since its creation */
+    uint64_t ran_insns;  /* in this run */
+    uint64_t time_ns;    /* VM time */
+    uint32_t delay_slot; /* 1: pc is a delay slot, its branch already ran */
     uint32_t reserved;
     union {
         struct {
@@ -115,6 +115,11 @@ typedef struct disco_exit {
         } idle;
         disco_exit_mmio mmio;
         disco_exit_hypercall hypercall;
+        struct {
+            uint64_t gpa; /* of the access that was about to happen */
+            uint32_t bytes;
+            uint32_t access; /* DISCO_READ or DISCO_WRITE */
+        } watch;
         struct {
             uint32_t code;
         } shutdown;
@@ -148,14 +153,25 @@ DISCO_API disco_status disco_vcpu_run(disco_vcpu *vcpu, uint32_t cpu,
  * Thread: owner.
  */
 DISCO_API disco_status disco_vcpu_complete(disco_vcpu *vcpu,
-                                           disco_status status,
-                                           uint64_t value);
+                                           disco_status status, uint64_t value);
 
 /*
  * Make the present or the next disco_vcpu_run return KICK.  Latched: never
  * lost, several kicks count as one.  Async-signal-safe.  Thread: any.
  */
 DISCO_API void disco_vcpu_kick(disco_vcpu *vcpu);
+
+/*
+ * Host watchpoint `index` (0..DISCO_WATCHES-1): a load or store of the guest
+ * that touches [gpa, gpa + bytes) in memory leaves with DISCO_EXIT_WATCH before
+ * it happens; the next run does it.  access: DISCO_READ, DISCO_WRITE or both; 0
+ * removes it.  DMA and instruction fetches are not watched.
+ * Errors: INVAL, UNSUPPORTED (backend).  Thread: owner, not while it runs.
+ */
+enum { DISCO_WATCHES = 4 };
+DISCO_API disco_status disco_vcpu_set_watch(disco_vcpu *vcpu, uint32_t index,
+                                            uint64_t gpa, uint64_t bytes,
+                                            uint32_t access);
 
 /*
  * Set a CPU interrupt line.  MIPS: 0..4 are the hardware lines IP2..IP6.
@@ -190,27 +206,27 @@ enum {
     DISCO_REG_CLASS_TLB = 7   /* entry * 4 + part */
 };
 #define DISCO_REG(cls, index) ((uint64_t)(cls) << 16 | (uint64_t)(index))
-#define DISCO_REG_GPR(n) DISCO_REG(DISCO_REG_CLASS_GPR, n)
-#define DISCO_REG_FPR(n) DISCO_REG(DISCO_REG_CLASS_FPR, n)
-#define DISCO_REG_CP0(n) DISCO_REG(DISCO_REG_CLASS_CP0, n)
-#define DISCO_REG_PC DISCO_REG(DISCO_REG_CLASS_SPEC, 0)
-#define DISCO_REG_HI DISCO_REG(DISCO_REG_CLASS_SPEC, 1)
-#define DISCO_REG_LO DISCO_REG(DISCO_REG_CLASS_SPEC, 2)
+#define DISCO_REG_GPR(n)      DISCO_REG(DISCO_REG_CLASS_GPR, n)
+#define DISCO_REG_FPR(n)      DISCO_REG(DISCO_REG_CLASS_FPR, n)
+#define DISCO_REG_CP0(n)      DISCO_REG(DISCO_REG_CLASS_CP0, n)
+#define DISCO_REG_PC          DISCO_REG(DISCO_REG_CLASS_SPEC, 0)
+#define DISCO_REG_HI          DISCO_REG(DISCO_REG_CLASS_SPEC, 1)
+#define DISCO_REG_LO          DISCO_REG(DISCO_REG_CLASS_SPEC, 2)
 /* 1 when pc is a delay slot whose branch already ran; target follows. */
-#define DISCO_REG_DELAY DISCO_REG(DISCO_REG_CLASS_SPEC, 3)
+#define DISCO_REG_DELAY        DISCO_REG(DISCO_REG_CLASS_SPEC, 3)
 #define DISCO_REG_DELAY_TARGET DISCO_REG(DISCO_REG_CLASS_SPEC, 4)
-#define DISCO_REG_LLBIT DISCO_REG(DISCO_REG_CLASS_SPEC, 5)
-#define DISCO_REG_INSNS DISCO_REG(DISCO_REG_CLASS_SPEC, 6) /* read-only */
-#define DISCO_REG_FIR DISCO_REG(DISCO_REG_CLASS_FCR, 0)
-#define DISCO_REG_FCSR DISCO_REG(DISCO_REG_CLASS_FCR, 31)
+#define DISCO_REG_LLBIT        DISCO_REG(DISCO_REG_CLASS_SPEC, 5)
+#define DISCO_REG_INSNS        DISCO_REG(DISCO_REG_CLASS_SPEC, 6) /* read-only */
+#define DISCO_REG_FIR          DISCO_REG(DISCO_REG_CLASS_FCR, 0)
+#define DISCO_REG_FCSR         DISCO_REG(DISCO_REG_CLASS_FCR, 31)
 enum {
     DISCO_TLB_ENTRYHI = 0,
     DISCO_TLB_ENTRYLO0 = 1,
     DISCO_TLB_ENTRYLO1 = 2,
     DISCO_TLB_PAGEMASK = 3
 };
-#define DISCO_REG_TLB(entry, part)                                             \
-    DISCO_REG(DISCO_REG_CLASS_TLB, (entry) * 4 + (part))
+#define DISCO_REG_TLB(entry, part) \
+    DISCO_REG(DISCO_REG_CLASS_TLB, (entry)*4 + (part))
 
 /*
  * Read or write `count` registers.  Stops at the first bad id (INVAL, its
@@ -248,41 +264,41 @@ DISCO_API disco_status disco_disassemble(uint32_t word, uint64_t pc, char *text,
                                          uint32_t text_bytes);
 
 /* What would have trapped into a monitor, by cause (disco mode). */
-#define DISCO_TRAP_LIST(X)                                                     \
-    X(PRIVILEGED, 0, "privileged_insn") /* other CP0 instruction */            \
-    X(TLB_WRITE, 1, "tlb_write")                                               \
-    X(TLB_MISS, 2, "tlb_miss")       /* passed to the guest */                 \
-    X(L2TLB_HIT, 3, "l2tlb_hit")     /* machine TLB miss the monitor served */ \
-    X(KERNEL_TLB, 4, "kernel_tlb")   /* ... of an unmapped kernel segment */   \
-    X(EXCEPTION, 5, "exception")     /* other exceptions passed on */          \
-    X(INTERRUPT, 6, "interrupt")                                               \
-    X(ERET, 7, "eret")                                                         \
-    X(MMIO, 8, "mmio")                                                         \
-    X(MONITOR_CALL, 9, "monitor_call")                                         \
-    X(CP0_PAGE, 10, "cp0_page") /* not a trap: saved by the page */            \
+#define DISCO_TRAP_LIST(X)                                                   \
+    X(PRIVILEGED, 0, "privileged_insn") /* other CP0 instruction */          \
+    X(TLB_WRITE, 1, "tlb_write")                                             \
+    X(TLB_MISS, 2, "tlb_miss")     /* passed to the guest */                 \
+    X(L2TLB_HIT, 3, "l2tlb_hit")   /* machine TLB miss the monitor served */ \
+    X(KERNEL_TLB, 4, "kernel_tlb") /* ... of an unmapped kernel segment */   \
+    X(EXCEPTION, 5, "exception")   /* other exceptions passed on */          \
+    X(INTERRUPT, 6, "interrupt")                                             \
+    X(ERET, 7, "eret")                                                       \
+    X(MMIO, 8, "mmio")                                                       \
+    X(MONITOR_CALL, 9, "monitor_call")                                       \
+    X(CP0_PAGE, 10, "cp0_page") /* not a trap: saved by the page */          \
     X(IDLE, 11, "idle")
 enum {
 #define DISCO_TRAP_ENUM(name, value, text) DISCO_TRAP_##name = value,
     DISCO_TRAP_LIST(DISCO_TRAP_ENUM)
 #undef DISCO_TRAP_ENUM
-    DISCO_TRAP_COUNT
+        DISCO_TRAP_COUNT
 };
 
 typedef struct disco_vcpu_stats {
     uint32_t size;
-    uint32_t cpu;  /* machine CPU it last ran on */
+    uint32_t cpu; /* machine CPU it last ran on */
     uint64_t insns;
-    uint64_t user_insns;   /* 0: not counted by this engine */
-    uint64_t exits[16];    /* by DISCO_EXIT_* */
+    uint64_t user_insns;     /* 0: not counted by this engine */
+    uint64_t exits[16];      /* by DISCO_EXIT_* */
     uint64_t exceptions[32]; /* by ExcCode, as seen by the guest */
-    uint64_t tlb_refills;  /* refill exceptions the guest took */
-    uint64_t l2tlb_hits;   /* misses of the 64 absorbed by the L2TLB */
+    uint64_t tlb_refills;    /* refill exceptions the guest took */
+    uint64_t l2tlb_hits;     /* misses of the 64 absorbed by the L2TLB */
     uint64_t interrupts;
     uint64_t mmio_reads;
     uint64_t mmio_writes;
     uint64_t moncalls;
     uint64_t idles;
-    uint64_t traps[16];    /* by DISCO_TRAP_* */
+    uint64_t traps[16]; /* by DISCO_TRAP_* */
 } disco_vcpu_stats;
 /* Thread: any; exact when it does not run. */
 DISCO_API disco_status disco_vcpu_stats_get(disco_vcpu *vcpu,

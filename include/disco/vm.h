@@ -28,8 +28,8 @@ typedef struct disco_vm_config {
      * needs no memory fences and a second concurrent run is BUSY.
      */
     uint32_t threads;
-    uint32_t home_node;    /* for memory that no vCPU touched first */
-    uint32_t max_vcpus;    /* 1..64, 0 = 64 */
+    uint32_t home_node; /* for memory that no vCPU touched first */
+    uint32_t max_vcpus; /* 1..64, 0 = 64 */
 } disco_vm_config;
 
 /*
@@ -69,7 +69,7 @@ DISCO_API disco_status disco_vm_reset(disco_vm *vm);
 DISCO_API void disco_vm_request_shutdown(disco_vm *vm, uint32_t code);
 DISCO_API void disco_vm_request_reset(disco_vm *vm);
 
-/* --- Interrupt lines ------------------------------------------------------ */
+/* --- Interrupt lines --- */
 
 enum { DISCO_VM_IRQ_LINES = 64 };
 
@@ -94,7 +94,7 @@ DISCO_API disco_status disco_vm_set_irq(disco_vm *vm, uint32_t line,
 /* Present levels of all lines, line n in bit n.  Thread: any. */
 DISCO_API uint64_t disco_vm_irq_levels(const disco_vm *vm);
 
-/* --- Time ----------------------------------------------------------------- */
+/* --- Time --- */
 
 /*
  * The VM's clock in nanoseconds since its creation.  In virtual time it is the
@@ -125,7 +125,7 @@ DISCO_API void disco_timer_set(disco_timer *timer, uint64_t deadline_ns);
 /* Not inside its own callback.  Thread: quiesced.  NULL is fine. */
 DISCO_API void disco_timer_destroy(disco_timer *timer);
 
-/* --- Monitor calls -------------------------------------------------------- */
+/* --- Monitor calls --- */
 
 /* Console of the monitor call: bytes out, one byte in (-1 = none now). */
 typedef struct disco_console_ops {
@@ -156,24 +156,21 @@ DISCO_API disco_status disco_vm_set_console(disco_vm *vm,
  * Thread: quiesced.
  */
 enum { DISCO_HOST_FN_OPAQUE = 1 };
-DISCO_API disco_status disco_vm_add_host_function(disco_vm *vm,
-                                                  const char *signature,
-                                                  uint32_t flags,
-                                                  void (*fn)(void),
-                                                  void *fn_opaque,
-                                                  uint32_t *number);
+DISCO_API disco_status
+disco_vm_add_host_function(disco_vm *vm, const char *signature, uint32_t flags,
+                           void (*fn)(void), void *fn_opaque, uint32_t *number);
 
-/* --- Figures -------------------------------------------------------------- */
+/* --- Figures --- */
 
 typedef struct disco_vm_stats {
     uint32_t size;
     uint32_t vcpus;
     uint64_t ram_bytes;
-    uint64_t frames;         /* machine frames mapped now */
-    uint64_t demand_zero;    /* frames given on first touch */
-    uint64_t released;       /* frames given back by the guest */
+    uint64_t frames;      /* machine frames mapped now */
+    uint64_t demand_zero; /* frames given on first touch */
+    uint64_t released;    /* frames given back by the guest */
     uint64_t migrated;
-    uint64_t pins;           /* held now */
+    uint64_t pins; /* held now */
     uint64_t dma_read_bytes;
     uint64_t dma_write_bytes;
     uint64_t host_calls;

@@ -71,3 +71,36 @@ disco_status disco_vcpu_translate(disco_vcpu *vcpu, uint64_t va,
                    "VM %s, vCPU %u: virtual address 0x%llx does not translate",
                    vcpu->vm->name, vcpu->index, (unsigned long long)va);
 }
+
+disco_status disco_vcpu_set_watch(disco_vcpu *vcpu, uint32_t index,
+                                  uint64_t gpa, uint64_t bytes, uint32_t access)
+{
+    disco_status status;
+    int held;
+
+    if (!vcpu)
+        return DISCO_E_INVAL;
+    if (index >= DISCO_WATCHES ||
+        access & ~(uint32_t)(DISCO_READ | DISCO_WRITE))
+        return vm_fail(vcpu->vm, DISCO_E_INVAL, index,
+                       "VM %s, vCPU %u: watchpoint %u, access %u: there are %d "
+                       "and they watch reads and writes",
+                       vcpu->vm->name, vcpu->index, index, access,
+                       DISCO_WATCHES);
+    if (access && (!bytes || gpa >= GPA_END || bytes > GPA_END - gpa))
+        return vm_fail(
+            vcpu->vm, DISCO_E_INVAL, gpa,
+            "VM %s, vCPU %u: watchpoint at 0x%llx, 0x%llx bytes: not "
+            "a range of physical memory",
+            vcpu->vm->name, vcpu->index, (unsigned long long)gpa,
+            (unsigned long long)bytes);
+    if (!vcpu->ops->set_watch)
+        return vm_fail(vcpu->vm, DISCO_E_UNSUPPORTED, index,
+                       "backend %s has no watchpoints", vcpu->ops->name);
+    status = vcpu_hold_for(vcpu, "setting a watchpoint", &held);
+    if (status)
+        return status;
+    vcpu->ops->set_watch(vcpu->state, index, gpa, bytes, access);
+    vcpu_release(vcpu, held);
+    return 0;
+}

@@ -255,6 +255,11 @@ static void fill_reason(struct disco_vcpu *v, const disco_backend_run *r,
     case DISCO_EXIT_HYPERCALL:
         e->u.hypercall = v->asked.hypercall;
         break;
+    case DISCO_EXIT_WATCH:
+        e->u.watch.gpa = r->watch_gpa;
+        e->u.watch.bytes = r->watch_bytes;
+        e->u.watch.access = r->watch_access;
+        break;
     case DISCO_EXIT_SHUTDOWN:
         e->u.shutdown.code = load_relaxed(&v->vm->stop_code);
         break;

@@ -173,13 +173,17 @@ static uint64_t pins_of(struct disco_vm *vm)
 }
 
 /* Devices first: their ends may still look at the VM's vCPUs. */
+/*
+ * From the top down: devices before the interrupt controller that their last
+ * completions may still be using.
+ */
 static void release_devices(struct disco_vm *vm)
 {
     struct disco_region *r;
     uint32_t i;
 
     store_release(&vm->irq_route, NULL);
-    for (i = 0; i < vm->pm.regions.count; i++) {
+    for (i = vm->pm.regions.count; i-- > 0;) {
         r = vm->pm.regions.v[i];
         if (r->ops.release)
             r->ops.release(r->opaque);

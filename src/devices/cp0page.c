@@ -90,7 +90,7 @@ cp0_page_write(void *opaque, const disco_mmio_access *access, uint64_t value)
 disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = cp0_page_read,
         .write = cp0_page_write,

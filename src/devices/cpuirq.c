@@ -2,7 +2,8 @@
  * cpuirq.c - tell vCPUs their interrupt levels.  See cpuirq.h.
  *
  * disco_vcpu_set_irq may call the host's wake callback, so it runs without the
- * device's lock.  While one thread tells, others only leave their wish behind.
+ * device's lock.  Who finds another thread telling the same vCPU waits: a guest
+ * that lowers its own line must not see it high after that.
  */
 #include "devices/cpuirq.h"
 
@@ -19,27 +20,38 @@ disco_status cpuirq_check(disco_vm *vm, uint64_t gpa, const char *name,
     return 0;
 }
 
-void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock)
+/* Tell one vCPU what it should hear; the lock is free meanwhile. */
+static void tell(struct cpuirq *irq, struct lock *lock, uint32_t cpu)
 {
-    if (irq->busy) {
-        lock_give(lock);
-        return;
-    }
-    irq->busy = 1;
-    while (irq->want != irq->told) {
-        uint64_t diff = irq->want ^ irq->told;
-        uint32_t cpu = (uint32_t)__builtin_ctzll(diff);
-        int32_t level = (int32_t)(irq->want >> cpu & 1);
-        disco_vcpu *vcpu;
+    uint64_t bit = UINT64_C(1) << cpu;
+    int32_t level = (irq->want & bit) != 0;
+    disco_vcpu *vcpu;
 
-        irq->told ^= UINT64_C(1) << cpu;
+    irq->told ^= bit;
+    irq->busy |= bit;
+    lock_give(lock);
+    /* The vCPU may not exist (yet): boards map devices first. */
+    vcpu = disco_vm_vcpu(irq->vm, cpu);
+    if (vcpu)
+        disco_vcpu_set_irq(vcpu, irq->line, level);
+    lock_take(lock);
+    irq->busy &= ~bit;
+}
+
+void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock, uint64_t cpus)
+{
+    unsigned spins = 0;
+    uint64_t left, ready;
+
+    while ((left = ((irq->want ^ irq->told) | irq->busy) & cpus)) {
+        ready = left & ~irq->busy;
+        if (ready) {
+            tell(irq, lock, (uint32_t)__builtin_ctzll(ready));
+            continue;
+        }
         lock_give(lock);
-        /* The vCPU may not exist (yet): boards map devices first. */
-        vcpu = disco_vm_vcpu(irq->vm, cpu);
-        if (vcpu)
-            disco_vcpu_set_irq(vcpu, irq->line, level);
+        wait_step(&spins);
         lock_take(lock);
     }
-    irq->busy = 0;
     lock_give(lock);
 }

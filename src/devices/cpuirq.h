@@ -16,7 +16,7 @@ enum { CPUIRQ_CPUS_MAX = 64 };
 struct cpuirq {
     disco_vm *vm;
     uint32_t line; /* of the vCPU: 0 is IP2 */
-    uint32_t busy; /* a thread is telling */
+    uint64_t busy; /* a thread is telling this vCPU */
     uint64_t want;
     uint64_t told;
 };
@@ -25,7 +25,10 @@ struct cpuirq {
 disco_status cpuirq_check(disco_vm *vm, uint64_t gpa, const char *name,
                           uint32_t cpus);
 
-/* With the owner's lock held, after `want` changed; gives the lock back. */
-void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock);
+/*
+ * With the owner's lock held, after `want` changed for some of `cpus`; gives
+ * the lock back.  On return each of these has been told.
+ */
+void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock, uint64_t cpus);
 
 #endif

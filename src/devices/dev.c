@@ -34,27 +34,30 @@ disco_status dev_map(disco_vm *vm, uint64_t gpa, uint64_t bytes,
 {
     char key[64];
 
-    snprintf(key, sizeof key, "%s@%" PRIx64, name, gpa);
+    snprintf(key, sizeof(key), "%s@%" PRIx64, name, gpa);
     return disco_vm_map_mmio(vm, gpa, bytes, key, ops, opaque, NULL);
 }
 
 void dev_irq_settle_give(struct dev_irq *irq, struct lock *lock)
 {
-    if (irq->busy) {
-        /* The thread that is telling looks again before it stops. */
-        lock_give(lock);
-        return;
-    }
-    irq->busy = 1;
-    while (irq->told != irq->want) {
-        int32_t level = irq->want;
+    unsigned spins = 0;
+    int32_t level;
 
+    while (irq->busy || irq->told != irq->want) {
+        if (irq->busy) {
+            lock_give(lock);
+            wait_step(&spins);
+            lock_take(lock);
+            continue;
+        }
+        irq->busy = 1;
+        level = irq->want;
         irq->told = level;
         lock_give(lock);
         disco_vm_set_irq(irq->vm, irq->line, level);
         lock_take(lock);
+        irq->busy = 0;
     }
-    irq->busy = 0;
     lock_give(lock);
 }
 

@@ -42,7 +42,7 @@ disco_status dev_map(disco_vm *vm, uint64_t gpa, uint64_t bytes,
  * An interrupt output.  `want` is the level the device's registers ask for, and
  * `told` what the other side heard.  Telling runs host code (the wake callback)
  * and so happens without the device's lock; `busy` keeps two threads from
- * telling in the wrong order.
+ * telling in the wrong order: the second one waits.
  */
 struct dev_irq {
     disco_vm *vm;

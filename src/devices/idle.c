@@ -34,7 +34,7 @@ static disco_status idle_write(void *opaque, const disco_mmio_access *access,
 disco_status disco_idle_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = idle_read,
         .write = idle_write,

@@ -23,7 +23,8 @@ struct intc {
     uint32_t mask[CPUIRQ_CPUS_MAX]; /* 1 = masked */
 };
 
-static void intc_update_give(struct intc *intc)
+/* Lines or masks changed for `cpus`. */
+static void intc_update_give(struct intc *intc, uint64_t cpus)
 {
     uint64_t want = 0;
     uint32_t i;
@@ -33,7 +34,7 @@ static void intc_update_give(struct intc *intc)
             want |= UINT64_C(1) << i;
     }
     intc->irq.want = want;
-    cpuirq_settle_give(&intc->irq, &intc->lock);
+    cpuirq_settle_give(&intc->irq, &intc->lock, cpus);
 }
 
 static void intc_route(void *opaque, uint32_t line, int32_t level)
@@ -47,7 +48,7 @@ static void intc_route(void *opaque, uint32_t line, int32_t level)
         intc->levels |= UINT32_C(1) << line;
     else
         intc->levels &= ~(UINT32_C(1) << line);
-    intc_update_give(intc);
+    intc_update_give(intc, UINT64_MAX);
 }
 
 static disco_status intc_read(void *opaque, const disco_mmio_access *access,
@@ -93,7 +94,7 @@ static disco_status intc_write(void *opaque, const disco_mmio_access *access,
     default: /* the two read-only registers */
         break;
     }
-    intc_update_give(intc);
+    intc_update_give(intc, UINT64_C(1) << cpu);
     return 0;
 }
 
@@ -105,13 +106,13 @@ static void intc_reset(void *opaque)
     lock_take(&intc->lock);
     for (i = 0; i < CPUIRQ_CPUS_MAX; i++)
         intc->mask[i] = UINT32_MAX;
-    intc_update_give(intc);
+    intc_update_give(intc, UINT64_MAX);
 }
 
 static void intc_free(struct intc *intc)
 {
     lock_destroy(&intc->lock);
-    dev_free(intc->machine, intc, sizeof *intc);
+    dev_free(intc->machine, intc, sizeof(*intc));
 }
 
 /* The VM ends and has taken its route out: nobody calls intc_route any more. */
@@ -123,7 +124,7 @@ static void intc_release(void *opaque)
 disco_status disco_intc_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = intc_read,
         .write = intc_write,
@@ -135,12 +136,12 @@ disco_status disco_intc_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
 
     if (err)
         return err;
-    intc = dev_alloc(disco_vm_machine(vm), sizeof *intc);
+    intc = dev_alloc(disco_vm_machine(vm), sizeof(*intc));
     if (!intc)
         return DISCO_E_NOMEM;
     intc->machine = disco_vm_machine(vm);
     if (lock_init(&intc->lock)) {
-        dev_free(intc->machine, intc, sizeof *intc);
+        dev_free(intc->machine, intc, sizeof(*intc));
         return DISCO_E_NOMEM;
     }
     intc->cpus = cpus;

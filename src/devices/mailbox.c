@@ -134,7 +134,7 @@ static disco_status mailbox_write(void *opaque, const disco_mmio_access *access,
         break;
     }
     box->irq.want = (box->irq.want & ~bit) | (cpu->pending ? bit : 0);
-    cpuirq_settle_give(&box->irq, &box->lock);
+    cpuirq_settle_give(&box->irq, &box->lock, bit);
     return err;
 }
 
@@ -148,7 +148,7 @@ static void mailbox_reset(void *opaque)
         box->cpu[i] = (struct mailbox_cpu){ 0 };
     box->started = 0;
     box->irq.want = 0;
-    cpuirq_settle_give(&box->irq, &box->lock);
+    cpuirq_settle_give(&box->irq, &box->lock, UINT64_MAX);
 }
 
 static void mailbox_release(void *opaque)
@@ -156,13 +156,13 @@ static void mailbox_release(void *opaque)
     struct mailbox *box = opaque;
 
     lock_destroy(&box->lock);
-    dev_free(box->machine, box, sizeof *box);
+    dev_free(box->machine, box, sizeof(*box));
 }
 
 disco_status disco_mailbox_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = mailbox_read,
         .write = mailbox_write,
@@ -174,12 +174,12 @@ disco_status disco_mailbox_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
 
     if (err)
         return err;
-    box = dev_alloc(disco_vm_machine(vm), sizeof *box);
+    box = dev_alloc(disco_vm_machine(vm), sizeof(*box));
     if (!box)
         return DISCO_E_NOMEM;
     box->machine = disco_vm_machine(vm);
     if (lock_init(&box->lock)) {
-        dev_free(box->machine, box, sizeof *box);
+        dev_free(box->machine, box, sizeof(*box));
         return DISCO_E_NOMEM;
     }
     box->cpus = cpus;

@@ -47,8 +47,7 @@ struct disco_switch {
     struct station station[TABLE_SETS][TABLE_WAYS];
 };
 
-/* --- Stations --------------------------------------------------------------
- */
+/* --- Stations ------------------------------------------------------------ */
 
 static struct station *station_set(struct disco_switch *sw, const uint8_t *mac)
 {
@@ -105,8 +104,7 @@ static void station_forget(struct disco_switch *sw, const struct port *port)
     }
 }
 
-/* --- Forwarding ------------------------------------------------------------
- */
+/* --- Forwarding ---------------------------------------------------------- */
 
 /* Lock held; let go of while the device takes the frame. */
 static void deliver(struct disco_switch *sw, struct port *port,
@@ -160,8 +158,7 @@ static void port_send(void *opaque, const void *frame, uint64_t bytes)
     lock_give(&sw->lock);
 }
 
-/* --- Ports -----------------------------------------------------------------
- */
+/* --- Ports --------------------------------------------------------------- */
 
 /* Until nobody delivers into the port any more. */
 static void wait_quiet_locked(struct port *port)
@@ -198,7 +195,7 @@ static void port_release(void *opaque)
     sw->port[port->slot] = NULL;
     while (sw->slots > 0 && !sw->port[sw->slots - 1])
         sw->slots--;
-    dev_free(sw->machine, port, sizeof *port);
+    dev_free(sw->machine, port, sizeof(*port));
     /* Last: the switch may be destroyed from here on. */
     sw->stats.ports--;
     lock_give(&sw->lock);
@@ -226,12 +223,12 @@ disco_status disco_switch_port(disco_switch *sw, disco_net_backend *out)
 
     if (!sw || !out)
         return DISCO_E_INVAL;
-    port = dev_alloc(sw->machine, sizeof *port);
+    port = dev_alloc(sw->machine, sizeof(*port));
     if (!port)
         return DISCO_E_NOMEM;
     port->sw = sw;
     be.opaque = port;
-    err = config_give(out, &be, sizeof be);
+    err = config_give(out, &be, sizeof(be));
     if (err)
         goto fail;
     lock_take(&sw->lock);
@@ -249,12 +246,11 @@ disco_status disco_switch_port(disco_switch *sw, disco_net_backend *out)
     context_fail(context_of(sw->machine), err, 0,
                  "the switch has no free port (of %d)", SWITCH_PORTS_MAX);
 fail:
-    dev_free(sw->machine, port, sizeof *port);
+    dev_free(sw->machine, port, sizeof(*port));
     return err;
 }
 
-/* --- The switch ------------------------------------------------------------
- */
+/* --- The switch ---------------------------------------------------------- */
 
 disco_status disco_switch_create(disco_machine *machine, disco_switch **out)
 {
@@ -262,12 +258,12 @@ disco_status disco_switch_create(disco_machine *machine, disco_switch **out)
 
     if (!machine || !out)
         return DISCO_E_INVAL;
-    sw = dev_alloc(machine, sizeof *sw);
+    sw = dev_alloc(machine, sizeof(*sw));
     if (!sw)
         return DISCO_E_NOMEM;
     sw->machine = machine;
     if (lock_init(&sw->lock)) {
-        dev_free(machine, sw, sizeof *sw);
+        dev_free(machine, sw, sizeof(*sw));
         return DISCO_E_NOMEM;
     }
     *out = sw;
@@ -287,7 +283,7 @@ disco_status disco_switch_destroy(disco_switch *sw)
         return context_fail(context_of(sw->machine), DISCO_E_BUSY, ports,
                             "the switch has ports in use");
     lock_destroy(&sw->lock);
-    dev_free(sw->machine, sw, sizeof *sw);
+    dev_free(sw->machine, sw, sizeof(*sw));
     return 0;
 }
 
@@ -300,5 +296,5 @@ disco_status disco_switch_stats_get(disco_switch *sw, disco_switch_stats *out)
     lock_take(&sw->lock);
     stats = sw->stats;
     lock_give(&sw->lock);
-    return config_give(out, &stats, sizeof stats);
+    return config_give(out, &stats, sizeof(stats));
 }

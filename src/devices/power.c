@@ -45,7 +45,7 @@ static disco_status power_write(void *opaque, const disco_mmio_access *access,
 disco_status disco_power_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = power_read,
         .write = power_write,

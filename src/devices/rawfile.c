@@ -97,7 +97,7 @@ static void rawfile_release(void *opaque)
 
     /* Closing drops the lock. */
     close(file->fd);
-    dev_free(file->machine, file, sizeof *file);
+    dev_free(file->machine, file, sizeof(*file));
 }
 
 /*
@@ -178,7 +178,7 @@ disco_status disco_block_open_file(disco_machine *machine, const char *path,
 
     if (!machine || !path || !out || flags & ~(uint32_t)DISCO_BLOCK_READONLY)
         return DISCO_E_INVAL;
-    file = dev_alloc(machine, sizeof *file);
+    file = dev_alloc(machine, sizeof(*file));
     if (!file)
         return DISCO_E_NOMEM;
     file->machine = machine;
@@ -186,7 +186,7 @@ disco_status disco_block_open_file(disco_machine *machine, const char *path,
     file->fd = open_image(machine, path, (int)file->readonly, &file->bytes);
     if (file->fd < 0) {
         err = file->fd;
-        dev_free(machine, file, sizeof *file);
+        dev_free(machine, file, sizeof(*file));
         return err;
     }
     be.flags = flags;
@@ -194,7 +194,7 @@ disco_status disco_block_open_file(disco_machine *machine, const char *path,
     be.opaque = file;
     be.submit = rawfile_submit;
     be.release = rawfile_release;
-    err = config_give(out, &be, sizeof be);
+    err = config_give(out, &be, sizeof(be));
     if (err)
         rawfile_release(file);
     return err;

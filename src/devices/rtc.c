@@ -193,7 +193,7 @@ static void rtc_reset(void *opaque)
 static void rtc_free(struct rtc *rtc)
 {
     lock_destroy(&rtc->lock);
-    dev_free(rtc->machine, rtc, sizeof *rtc);
+    dev_free(rtc->machine, rtc, sizeof(*rtc));
 }
 
 static void rtc_release(void *opaque)
@@ -206,7 +206,7 @@ disco_status disco_rtc_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
                               uint64_t wall_ns)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_LITTLE,
         .read = rtc_read,
         .write = rtc_write,
@@ -218,12 +218,12 @@ disco_status disco_rtc_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
 
     if (err)
         return err;
-    rtc = dev_alloc(disco_vm_machine(vm), sizeof *rtc);
+    rtc = dev_alloc(disco_vm_machine(vm), sizeof(*rtc));
     if (!rtc)
         return DISCO_E_NOMEM;
     rtc->machine = disco_vm_machine(vm);
     if (lock_init(&rtc->lock)) {
-        dev_free(rtc->machine, rtc, sizeof *rtc);
+        dev_free(rtc->machine, rtc, sizeof(*rtc));
         return DISCO_E_NOMEM;
     }
     rtc->irq.vm = vm;

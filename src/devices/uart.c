@@ -335,7 +335,7 @@ static void uart_release(void *opaque)
     struct disco_uart *uart = opaque;
 
     lock_destroy(&uart->lock);
-    dev_free(uart->machine, uart, sizeof *uart);
+    dev_free(uart->machine, uart, sizeof(*uart));
 }
 
 disco_status disco_uart_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
@@ -343,7 +343,7 @@ disco_status disco_uart_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
                                disco_uart **out)
 {
     static const disco_mmio_ops ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .read = uart_read,
         .write = uart_write,
@@ -355,15 +355,15 @@ disco_status disco_uart_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
     disco_status err = dev_check(vm, gpa, "uart", irq);
 
     if (!err)
-        err = config_copy(&copy, sizeof copy, backend);
+        err = config_copy(&copy, sizeof(copy), backend);
     if (err)
         return err;
-    uart = dev_alloc(disco_vm_machine(vm), sizeof *uart);
+    uart = dev_alloc(disco_vm_machine(vm), sizeof(*uart));
     if (!uart)
         return DISCO_E_NOMEM;
     uart->machine = disco_vm_machine(vm);
     if (lock_init(&uart->lock)) {
-        dev_free(uart->machine, uart, sizeof *uart);
+        dev_free(uart->machine, uart, sizeof(*uart));
         return DISCO_E_NOMEM;
     }
     uart->backend = copy;

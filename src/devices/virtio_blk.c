@@ -65,8 +65,7 @@ struct blk_request {
     struct virtq_chain *chain; /* copy, as long as it needs to be */
 };
 
-/* --- Answers ---------------------------------------------------------------
- */
+/* --- Answers ------------------------------------------------------------- */
 
 /* Return a chain with a status in its last writable byte. */
 static void answer(struct blk *blk, const struct virtq_chain *chain,
@@ -135,8 +134,7 @@ static void request_done(disco_block_request *host, disco_status status)
     vio_put_give(vio);
 }
 
-/* --- Requests --------------------------------------------------------------
- */
+/* --- Requests ------------------------------------------------------------ */
 
 static int range_bad(const struct blk *blk, uint64_t sector, uint64_t bytes)
 {
@@ -244,8 +242,8 @@ static int get_id(struct blk *blk)
 {
     uint64_t bytes = blk->chain.in_bytes - 1;
 
-    if (bytes > sizeof blk->serial)
-        bytes = sizeof blk->serial;
+    if (bytes > sizeof(blk->serial))
+        bytes = sizeof(blk->serial);
     if (virtq_write(blk->vio.vm, &blk->chain, 0, blk->serial, bytes))
         return VIRTIO_BLK_S_IOERR;
     return VIRTIO_BLK_S_OK;
@@ -292,7 +290,7 @@ static uint32_t blk_step(struct vio *vio, uint32_t queue)
         return VIO_STEP_COST;
     }
     status = VIRTIO_BLK_S_IOERR;
-    if (virtq_read(vio->vm, chain, 0, header, sizeof header) == 0)
+    if (virtq_read(vio->vm, chain, 0, header, sizeof(header)) == 0)
         status = start(blk, header);
     if (status >= 0)
         answer(blk, chain, (uint8_t)status, 0);
@@ -315,11 +313,10 @@ static void blk_destroy(struct vio *vio)
     if (blk->backend.release)
         blk->backend.release(blk->backend.opaque);
     vio_destroy(vio);
-    dev_free(vio->machine, blk, sizeof *blk);
+    dev_free(vio->machine, blk, sizeof(*blk));
 }
 
-/* --- Making one ------------------------------------------------------------
- */
+/* --- Making one ---------------------------------------------------------- */
 
 static void set_config(struct blk *blk, uint64_t gpa)
 {
@@ -336,7 +333,7 @@ static void set_config(struct blk *blk, uint64_t gpa)
     store_le32(vio->config + CONFIG_SEG_MAX, SEG_MAX);
     store_le32(vio->config + CONFIG_BLK_SIZE, SECTOR_BYTES);
     vio->config_bytes = CONFIG_BYTES;
-    snprintf(blk->serial, sizeof blk->serial, "disco-%llx",
+    snprintf(blk->serial, sizeof(blk->serial), "disco-%llx",
              (unsigned long long)gpa);
 }
 
@@ -359,19 +356,19 @@ disco_status disco_virtio_blk_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         return DISCO_E_INVAL;
     err = dev_check(vm, gpa, class.name, irq);
     if (!err)
-        err = config_copy(&copy, sizeof copy, be);
+        err = config_copy(&copy, sizeof(copy), be);
     if (err)
         return err;
     if (!copy.submit || copy.bytes % SECTOR_BYTES != 0)
         return dev_fail(vm, DISCO_E_INVAL, class.name, gpa,
                         "back end without submit, or of no whole sectors");
-    blk = dev_alloc(disco_vm_machine(vm), sizeof *blk);
+    blk = dev_alloc(disco_vm_machine(vm), sizeof(*blk));
     if (!blk)
         return DISCO_E_NOMEM;
     blk->backend = copy;
     err = vio_init(&blk->vio, &class, vm, irq);
     if (err) {
-        dev_free(disco_vm_machine(vm), blk, sizeof *blk);
+        dev_free(disco_vm_machine(vm), blk, sizeof(*blk));
         return err;
     }
     set_config(blk, gpa);

@@ -127,7 +127,7 @@ static void console_destroy(struct vio *vio)
         container_of(vio, struct disco_vconsole, vio);
 
     vio_destroy(vio);
-    dev_free(vio->machine, console, sizeof *console);
+    dev_free(vio->machine, console, sizeof(*console));
 }
 
 disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
@@ -147,16 +147,16 @@ disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
     disco_status err = dev_check(vm, gpa, class.name, irq);
 
     if (!err)
-        err = config_copy(&copy, sizeof copy, be);
+        err = config_copy(&copy, sizeof(copy), be);
     if (err)
         return err;
-    console = dev_alloc(disco_vm_machine(vm), sizeof *console);
+    console = dev_alloc(disco_vm_machine(vm), sizeof(*console));
     if (!console)
         return DISCO_E_NOMEM;
     console->backend = copy;
     err = vio_init(&console->vio, &class, vm, irq);
     if (err) {
-        dev_free(disco_vm_machine(vm), console, sizeof *console);
+        dev_free(disco_vm_machine(vm), console, sizeof(*console));
         return err;
     }
     console->vio.config_bytes = sizeof(struct virtio_console_config);

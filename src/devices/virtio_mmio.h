@@ -127,4 +127,11 @@ void vio_put_give(struct vio *vio);
 /* Work on a queue, without the lock.  Any thread. */
 void vio_pump(struct vio *vio, uint32_t queue);
 
+/* For the transport itself.  Lock held: the queue's driver is gone. */
+void vio_stop_queue(struct vio *vio, uint32_t queue);
+/* Tell the interrupt line; gives the lock back. */
+void vio_settle_give(struct vio *vio);
+/* Timer of the transport: what was too much for one notification. */
+void vio_timer(void *opaque, uint64_t now_ns);
+
 #endif

@@ -56,8 +56,7 @@ struct disco_nic {
     uint8_t tx_frame[DISCO_NET_FRAME_MAX]; /* the running transmit step's */
 };
 
-/* --- Receive ---------------------------------------------------------------
- */
+/* --- Receive ------------------------------------------------------------- */
 
 enum { RX_PLACED, RX_NO_BUFFER, RX_DROPPED };
 
@@ -79,7 +78,7 @@ static int rx_return(struct disco_nic *nic, const struct rx_fill *fill,
     store_le16(header + HEADER_NUM_BUFFERS, (uint16_t)fill->count);
     if (!err)
         err =
-            virtq_write(nic->vio.vm, &nic->rx_chain, 0, header, sizeof header);
+            virtq_write(nic->vio.vm, &nic->rx_chain, 0, header, sizeof(header));
     for (i = 0; i < fill->count; i++)
         virtq_stage(vq, fill->head[i], err ? 0 : fill->bytes[i]);
     virtq_publish(vq);
@@ -166,7 +165,7 @@ static disco_status rx_wait(struct disco_nic *nic, const void *frame,
     if (nic->waiting >= WAITING_FRAMES_MAX ||
         nic->waiting_bytes + bytes > WAITING_BYTES_MAX)
         return DISCO_E_BUSY;
-    copy = dev_alloc(nic->vio.machine, sizeof *copy + bytes);
+    copy = dev_alloc(nic->vio.machine, sizeof(*copy) + bytes);
     if (!copy)
         return DISCO_E_BUSY;
     copy->bytes = bytes;
@@ -190,7 +189,7 @@ static void rx_drop_first(struct disco_nic *nic)
         nic->last = NULL;
     nic->waiting--;
     nic->waiting_bytes -= frame->bytes;
-    dev_free(nic->vio.machine, frame, sizeof *frame + frame->bytes);
+    dev_free(nic->vio.machine, frame, sizeof(*frame) + frame->bytes);
 }
 
 static uint32_t rx_step(struct disco_nic *nic)
@@ -238,8 +237,7 @@ disco_status disco_nic_deliver(disco_nic *nic, const void *frame,
     return err;
 }
 
-/* --- Transmit --------------------------------------------------------------
- */
+/* --- Transmit ------------------------------------------------------------ */
 
 static uint32_t tx_step(struct disco_nic *nic)
 {
@@ -271,8 +269,7 @@ static uint32_t tx_step(struct disco_nic *nic)
     return VIO_STEP_COST + (uint32_t)bytes;
 }
 
-/* --- The device ------------------------------------------------------------
- */
+/* --- The device ---------------------------------------------------------- */
 
 static uint32_t net_step(struct vio *vio, uint32_t queue)
 {
@@ -306,7 +303,7 @@ static void net_destroy(struct vio *vio)
     if (nic->backend.release)
         nic->backend.release(nic->backend.opaque);
     vio_destroy(vio);
-    dev_free(vio->machine, nic, sizeof *nic);
+    dev_free(vio->machine, nic, sizeof(*nic));
 }
 
 disco_status disco_nic_stats_get(disco_nic *nic, disco_nic_stats *out)
@@ -318,7 +315,7 @@ disco_status disco_nic_stats_get(disco_nic *nic, disco_nic_stats *out)
     lock_take(&nic->vio.lock);
     stats = nic->stats;
     lock_give(&nic->vio.lock);
-    return config_give(out, &stats, sizeof stats);
+    return config_give(out, &stats, sizeof(stats));
 }
 
 /*
@@ -376,15 +373,15 @@ disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
     disco_status err = dev_check(vm, gpa, class.name, irq);
 
     if (!err)
-        err = config_copy(&copy, sizeof copy, be);
+        err = config_copy(&copy, sizeof(copy), be);
     if (err)
         return err;
-    nic = dev_alloc(disco_vm_machine(vm), sizeof *nic);
+    nic = dev_alloc(disco_vm_machine(vm), sizeof(*nic));
     if (!nic)
         return DISCO_E_NOMEM;
     err = vio_init(&nic->vio, &class, vm, irq);
     if (err) {
-        dev_free(disco_vm_machine(vm), nic, sizeof *nic);
+        dev_free(disco_vm_machine(vm), nic, sizeof(*nic));
         return err;
     }
     net_set_config(nic, mac, gpa);

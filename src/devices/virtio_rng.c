@@ -104,7 +104,7 @@ static void rng_destroy(struct vio *vio)
     struct rng *rng = container_of(vio, struct rng, vio);
 
     vio_destroy(vio);
-    dev_free(vio->machine, rng, sizeof *rng);
+    dev_free(vio->machine, rng, sizeof(*rng));
 }
 
 disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
@@ -124,7 +124,7 @@ disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
 
     if (err)
         return err;
-    rng = dev_alloc(disco_vm_machine(vm), sizeof *rng);
+    rng = dev_alloc(disco_vm_machine(vm), sizeof(*rng));
     if (!rng)
         return DISCO_E_NOMEM;
     rng->fill = fill;
@@ -133,7 +133,7 @@ disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         rng->state[i] = spread(&seed);
     err = vio_init(&rng->vio, &class, vm, irq);
     if (err) {
-        dev_free(disco_vm_machine(vm), rng, sizeof *rng);
+        dev_free(disco_vm_machine(vm), rng, sizeof(*rng));
         return err;
     }
     err = vio_map(&rng->vio, gpa);

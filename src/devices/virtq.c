@@ -50,7 +50,7 @@ static int read_u16(struct virtq *vq, uint64_t gpa, uint16_t *value)
 {
     uint8_t raw[2];
 
-    if (disco_mem_read(vq->vm, gpa, raw, sizeof raw))
+    if (disco_mem_read(vq->vm, gpa, raw, sizeof(raw)))
         return VIRTQ_BROKEN;
     *value = load_le16(raw);
     return 0;
@@ -58,7 +58,7 @@ static int read_u16(struct virtq *vq, uint64_t gpa, uint16_t *value)
 
 void virtq_init(struct virtq *vq, disco_vm *vm, uint32_t max)
 {
-    memset(vq, 0, sizeof *vq);
+    memset(vq, 0, sizeof(*vq));
     vq->vm = vm;
     vq->max = max;
 }
@@ -127,7 +127,7 @@ static int read_desc(struct virtq *vq, const struct desc_table *table,
     if (index >= table->count)
         return VIRTQ_BROKEN;
     if (disco_mem_read(vq->vm, table->gpa + (uint64_t)index * DESC_BYTES, raw,
-                       sizeof raw))
+                       sizeof(raw)))
         return VIRTQ_BROKEN;
     out->gpa = load_le64(raw);
     out->bytes = load_le32(raw + 8);
@@ -248,7 +248,7 @@ int virtq_want_notify(struct virtq *vq)
     store_le16(raw, vq->avail_next);
     if (disco_mem_write(vq->vm,
                         vq->used + USED_RING + (uint64_t)vq->num * USED_BYTES,
-                        raw, sizeof raw))
+                        raw, sizeof(raw)))
         return 0;
     /* Our wish must be visible before we look whether it came too late. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -265,7 +265,7 @@ void virtq_stage(struct virtq *vq, uint16_t head, uint32_t written)
     /* A used ring that is not RAM is the guest's own loss. */
     disco_mem_write(
         vq->vm, vq->used + USED_RING + (uint64_t)(slot % vq->num) * USED_BYTES,
-        raw, sizeof raw);
+        raw, sizeof(raw));
     vq->used_staged++;
 }
 
@@ -278,7 +278,7 @@ void virtq_publish(struct virtq *vq)
     store_le16(raw, vq->used_next);
     /* Entries and buffers first, then the index that shows them. */
     atomic_thread_fence(memory_order_release);
-    disco_mem_write(vq->vm, vq->used + USED_IDX, raw, sizeof raw);
+    disco_mem_write(vq->vm, vq->used + USED_IDX, raw, sizeof(raw));
 }
 
 void virtq_push(struct virtq *vq, uint16_t head, uint32_t written)

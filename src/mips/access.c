@@ -18,6 +18,11 @@ struct place {
     bool dropped; /* a store to ROM */
 };
 
+static uint64_t low_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
 static enum mips_exc address_error(uint32_t access)
 {
     return access == DISCO_WRITE ? EXC_ADES : EXC_ADEL;
@@ -42,9 +47,10 @@ static enum mips_result leave(struct mips_cpu *cpu, uint32_t reason)
     return RES_LEAVE;
 }
 
-/* --- Watchpoint (WatchLo, WatchHi: a doubleword of physical memory) ---------- */
+/* --- Watchpoint (WatchLo, WatchHi: a doubleword of physical memory) --- */
 
-static bool watch_page(const struct mips_cpu *cpu, uint64_t gpa, uint32_t access)
+static bool watch_page(const struct mips_cpu *cpu, uint64_t gpa,
+                       uint32_t access)
 {
     uint32_t bit = access == DISCO_WRITE ? 1 : 2;
     uint64_t watched = (uint64_t)cpu->watchhi << 32 | (cpu->watchlo & ~7u);
@@ -53,15 +59,55 @@ static bool watch_page(const struct mips_cpu *cpu, uint64_t gpa, uint32_t access
            (watched & PAGE_MASK) == (gpa & PAGE_MASK);
 }
 
-static bool watch_hit(const struct mips_cpu *cpu, uint64_t gpa, uint32_t access)
+/* With EXL or ERL the exception waits until both are gone. */
+static bool watch_hit(struct mips_cpu *cpu, uint64_t gpa, uint32_t access)
 {
     uint64_t watched = (uint64_t)cpu->watchhi << 32 | (cpu->watchlo & ~7u);
 
-    return watch_page(cpu, gpa, access) && (gpa & ~UINT64_C(7)) == watched &&
-           !(cpu->status & (ST_EXL | ST_ERL));
+    if (!watch_page(cpu, gpa, access) || (gpa & ~UINT64_C(7)) != watched)
+        return false;
+    cpu->watch_waits = cpu->status & (ST_EXL | ST_ERL);
+    return !cpu->watch_waits;
 }
 
-/* --- Finding the place ---------------------------------------------------------*/
+/* --- Watchpoints of the host --- */
+
+static bool host_watch_page(const struct mips_cpu *cpu, uint64_t gpa)
+{
+    uint64_t page = gpa & PAGE_MASK;
+
+    for (unsigned i = 0; cpu->watching && i < DISCO_WATCHES; i++) {
+        const struct host_watch *w = &cpu->watch[i];
+
+        if (w->access && w->gpa < page + PAGE_SIZE && page < w->gpa + w->bytes)
+            return true;
+    }
+    return false;
+}
+
+/* Leave before the access, once. */
+static bool host_watch_hit(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
+                           uint32_t access)
+{
+    for (unsigned i = 0; i < DISCO_WATCHES; i++) {
+        const struct host_watch *w = &cpu->watch[i];
+
+        if (!(w->access & access) || gpa >= w->gpa + w->bytes ||
+            w->gpa >= gpa + bytes)
+            continue;
+        /* The instruction that left run is run again: same number. */
+        if (cpu->watch_insn == mips_insns(cpu))
+            return false;
+        cpu->watch_insn = mips_insns(cpu);
+        cpu->watch_gpa = gpa;
+        cpu->watch_bytes = bytes;
+        cpu->watch_access = access;
+        return true;
+    }
+    return false;
+}
+
+/* --- Finding the place --- */
 
 /* Enter a page into the access table. */
 static void enter(struct mips_cpu *cpu, uint64_t va, const uint8_t *page_host,
@@ -115,7 +161,8 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
         return RES_OK;
     }
     watched = watch_page(cpu, xl->gpa, DISCO_READ) ||
-              watch_page(cpu, xl->gpa, DISCO_WRITE);
+              watch_page(cpu, xl->gpa, DISCO_WRITE) ||
+              host_watch_page(cpu, xl->gpa);
     if (cpu->disco)
         mips_mtlb_touch(cpu, va, xl->mapped);
     if (!watched)
@@ -145,10 +192,12 @@ static enum mips_result find(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
         return raise_address(cpu, exc, va, xl.refill);
     if (unlikely(cpu->watchlo & 3) && watch_hit(cpu, xl.gpa, access))
         return raise(cpu, EXC_WATCH);
+    if (unlikely(cpu->watching) && host_watch_hit(cpu, xl.gpa, bytes, access))
+        return leave(cpu, DISCO_EXIT_WATCH);
     return find_behind(cpu, va, access, &xl, place);
 }
 
-/* --- Device registers ---------------------------------------------------------*/
+/* --- Device registers --- */
 
 static enum mips_result mmio(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
                              bool write, uint64_t *value)
@@ -172,6 +221,8 @@ static enum mips_result mmio(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
         if (load_relaxed(cpu->request))
             cpu->resync = true;
     }
+    if (status == DISCO_E_STATE)
+        return leave(cpu, DISCO_EXIT_MMIO); /* counted when it is repeated */
     if (write)
         cpu->stats.mmio_writes++;
     else
@@ -182,13 +233,11 @@ static enum mips_result mmio(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
         return RES_OK;
     if (status == DISCO_E_FAULT)
         return raise(cpu, EXC_DBE);
-    if (status == DISCO_E_STATE)
-        return leave(cpu, DISCO_EXIT_MMIO);
     cpu->exit_status = status;
     return leave(cpu, DISCO_EXIT_CALLBACK);
 }
 
-/* --- Plain loads and stores ---------------------------------------------------*/
+/* --- Plain loads and stores --- */
 
 static uint64_t load_host(const struct mips_cpu *cpu, const uint8_t *p,
                           unsigned bytes)
@@ -322,7 +371,7 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     if (unlikely(result != RES_OK))
         return result;
     if (!place.host) {
-        value &= bytes == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1;
+        value &= low_bits(8 * bytes);
         return mmio(cpu, place.gpa, bytes, true, &value);
     }
     result = code_begin(cpu, va, bytes, &place);
@@ -334,7 +383,7 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     return RES_OK;
 }
 
-/* --- LL and SC ------------------------------------------------------------------*/
+/* --- LL and SC --- */
 
 enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
                          uint64_t *value)
@@ -385,6 +434,7 @@ enum mips_result mips_sc(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
         cpu->ll_valid = *success && cpu->mmio_done;
         if (!*success)
             return RES_OK;
+        value &= low_bits(8 * bytes);
         result = mmio(cpu, place.gpa, bytes, true, &value);
         cpu->ll_valid = result == RES_LEAVE;
         return result;
@@ -411,7 +461,7 @@ enum mips_result mips_sc(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
     return RES_OK;
 }
 
-/* --- LWL, LWR, LDL, LDR and their stores ---------------------------------------*/
+/* --- LWL, LWR, LDL, LDR and their stores --- */
 
 /* Bytes of the register before the addressed one, in big-endian order. */
 static unsigned lane(const struct mips_cpu *cpu, uint64_t va, unsigned bytes)
@@ -419,11 +469,6 @@ static unsigned lane(const struct mips_cpu *cpu, uint64_t va, unsigned bytes)
     unsigned low = (unsigned)va & (bytes - 1);
 
     return cpu->big ? low : bytes - 1 - low;
-}
-
-static uint64_t low_bits(unsigned n)
-{
-    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
 enum mips_result mips_load_part(struct mips_cpu *cpu, uint64_t va,
@@ -441,8 +486,7 @@ enum mips_result mips_load_part(struct mips_cpu *cpu, uint64_t va,
         v = word << keep | (*reg & low_bits(keep));
     } else {
         keep = 8 * (bytes - 1 - skip);
-        v = (word & low_bits(width)) >> keep |
-            (*reg & ~low_bits(width - keep));
+        v = (word & low_bits(width)) >> keep | (*reg & ~low_bits(width - keep));
         /* A partial LWR leaves the upper half alone. */
         if (keep) {
             *reg = v;

@@ -17,7 +17,7 @@
 
 enum { CODE_PAGES_MAX = 2048 };
 
-/* --- Life ---------------------------------------------------------------------*/
+/* --- Life --- */
 
 static disco_status fail(disco_error *err, disco_status status,
                          const char *text, const char *what)
@@ -47,8 +47,10 @@ static disco_status check_config(const disco_vcpu_config *config,
                     NULL);
     if (config->order && config->order != DISCO_BIG &&
         config->order != DISCO_LITTLE)
-        return fail(err, DISCO_E_INVAL, "vCPU config: order is not big or "
-                                        "little", NULL);
+        return fail(err, DISCO_E_INVAL,
+                    "vCPU config: order is not big or "
+                    "little",
+                    NULL);
     if (config->fp > DISCO_FP_R10000)
         return fail(err, DISCO_E_INVAL, "vCPU config: unknown fp mode", NULL);
     return DISCO_OK;
@@ -57,10 +59,12 @@ static disco_status check_config(const disco_vcpu_config *config,
 static void mips_reset(void *state)
 {
     struct mips_cpu *cpu = state;
+    bool exact = cpu->fpu.exact_denormals;
 
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->hi = cpu->lo = 0;
     fpu_reset(&cpu->fpu, cpu->model->fir);
+    fpu_set_exact(&cpu->fpu, exact);
     mips_cp0_reset(cpu);
     if (cpu->l2)
         mips_l2_flush(cpu);
@@ -145,9 +149,10 @@ static void mips_set_pc(void *state, uint64_t pc)
 
     cpu->pc = pc;
     cpu->delay = false;
+    cpu->mmio_done = false;
 }
 
-/* --- Running --------------------------------------------------------------------*/
+/* --- Running --- */
 
 /* Act on what poll says; returns a reason to leave, or 0. */
 static uint32_t serve(struct mips_cpu *cpu)
@@ -178,11 +183,20 @@ static uint32_t serve(struct mips_cpu *cpu)
     return 0;
 }
 
+static bool watch_due(const struct mips_cpu *cpu)
+{
+    return cpu->watch_waits && !(cpu->status & (ST_EXL | ST_ERL));
+}
+
 static void take_interrupt(struct mips_cpu *cpu)
 {
+    bool watch = watch_due(cpu);
+
     cpu->cur_pc = cpu->pc;
     cpu->cur_bd = false;
-    mips_raise(cpu, EXC_INT);
+    if (watch)
+        cpu->watch_waits = false;
+    mips_raise(cpu, watch ? EXC_WATCH : EXC_INT);
 }
 
 static void run_slice(struct mips_cpu *cpu, uint64_t insns)
@@ -216,12 +230,13 @@ static uint32_t run_until(struct mips_cpu *cpu, uint64_t end,
         if (cpu->perf_event[0] | cpu->perf_event[1] | cpu->perf_event[2] |
             cpu->perf_event[3])
             mips_perf_bring(cpu);
-        if (mips_interrupt_due(cpu)) {
-            /* Never between a branch and its slot: run the slot first. */
-            if (cpu->delay && most > 1)
-                most = 1;
-            else if (!cpu->delay)
+        if (mips_interrupt_due(cpu) || watch_due(cpu)) {
+            /* Never between a branch and its slot, nor before a completed
+             * access has given its value: run that instruction first. */
+            if (!cpu->delay && !cpu->mmio_done)
                 take_interrupt(cpu);
+            else if (most > 1)
+                most = 1;
         }
         slice = mips_slice_limit(cpu, until_cycles);
         if (slice > most)
@@ -255,6 +270,9 @@ static void mips_run(void *state, disco_backend_run *run)
     run->reason = run_until(cpu, end, run->until_cycles);
     fpu_leave(&cpu->fpu);
     run->status = cpu->exit_status;
+    run->watch_gpa = cpu->watch_gpa;
+    run->watch_bytes = cpu->watch_bytes;
+    run->watch_access = cpu->watch_access;
     mips_code_bury(cpu);
 }
 
@@ -267,7 +285,7 @@ static void mips_complete(void *state, disco_status status, uint64_t value)
     cpu->mmio_value = value;
 }
 
-/* --- Interrupts and time ----------------------------------------------------------*/
+/* --- Interrupts and time --- */
 
 static disco_status mips_set_irq(void *state, uint32_t line, int32_t level)
 {
@@ -315,7 +333,7 @@ static void mips_set_cycles(void *state, uint64_t cycles)
         cpu->skew += cycles - now;
 }
 
-/* --- The rest of the vtable ---------------------------------------------------------*/
+/* --- The rest of the vtable --- */
 
 static disco_status mips_reg_get(void *state, uint64_t id, uint64_t *value)
 {
@@ -338,6 +356,19 @@ static disco_status mips_translate_va(void *state, uint64_t va, uint32_t access,
         return DISCO_E_FAULT;
     *gpa = xl.gpa;
     return DISCO_OK;
+}
+
+static void mips_set_watch(void *state, uint32_t index, uint64_t gpa,
+                           uint64_t bytes, uint32_t access)
+{
+    struct mips_cpu *cpu = state;
+
+    cpu->watch[index] = (struct host_watch){ gpa, bytes, access };
+    cpu->watching = false;
+    for (unsigned i = 0; i < DISCO_WATCHES; i++)
+        cpu->watching |= cpu->watch[i].access != 0;
+    cpu->watch_insn = 0;
+    mips_tables_flush(cpu); /* watched pages take the slow path */
 }
 
 static void mips_invalidate(void *state, uint32_t what, const uint8_t *host,
@@ -406,7 +437,8 @@ static disco_status mips_verify(void *state, disco_error *err)
                                &xl) != EXC_NONE) {
                 fail(err, DISCO_E_INTERNAL,
                      "access table holds a page that does not translate", NULL);
-                err->where = tags[w];
+                if (err)
+                    err->where = tags[w];
                 status = DISCO_E_INTERNAL;
             }
         }
@@ -433,6 +465,7 @@ const disco_backend_ops mips_backend_ops = {
     .set_reg = mips_reg_set,
     .reg_name = mips_reg_name,
     .translate = mips_translate_va,
+    .set_watch = mips_set_watch,
     .invalidate = mips_invalidate,
     .stats = mips_stats,
     .save = mips_save,

@@ -88,11 +88,10 @@ void mips_code_decode(struct mips_cpu *cpu, const struct slot *base,
     const uint32_t *words = (const uint32_t *)(const void *)page->host;
     uint32_t next = 0;
 
-    (void)cpu;
     if (index + 1 < PAGE_INSNS)
         next = GUEST_LOAD_4(&words[index + 1], big);
-    predecode(&page->slot[index], GUEST_LOAD_4(&words[index], big), next,
-              index, page->key);
+    predecode(&page->slot[index], GUEST_LOAD_4(&words[index], big), next, index,
+              page->key, cpu->model->isa);
 }
 
 static struct code_page *find_page(struct mips_cpu *cpu, uint64_t frame)
@@ -147,8 +146,7 @@ static struct code_page *make_transient(struct mips_cpu *cpu,
     return page;
 }
 
-static enum mips_result fetch_slow(struct mips_cpu *cpu,
-                                   struct code_page **out)
+static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
 {
     const disco_backend_host *host = cpu->host;
     uint64_t va = cpu->pc;
@@ -159,13 +157,12 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu,
 
     exc = va & 3 ? EXC_ADEL : mips_translate(cpu, &va, DISCO_EXEC, false, &xl);
     if (exc != EXC_NONE) {
-        mips_raise_address(cpu, exc, va,
-                           exc != EXC_ADEL && xl.refill);
+        mips_raise_address(cpu, exc, va, exc != EXC_ADEL && xl.refill);
         return RES_EXCEPTION;
     }
     if (cpu->code_pages >= cpu->code_pages_max) {
         mips_code_drop_all(cpu);
-        cpu->resync = false; /* nothing runs now */
+        mips_code_bury(cpu); /* nothing runs now */
     }
     switch (host->resolve(host->ctx, xl.gpa, DISCO_EXEC, &where)) {
     case DISCO_BEHIND_RAM:

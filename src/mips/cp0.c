@@ -6,18 +6,22 @@
 #include <string.h>
 
 #include "mips/cpu.h"
+#include "mips/insn.h"
 
-#define SX32(v)     ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
-#define LO_WRITABLE UINT64_C(0xc0000003ffffffff)
-#define HI_WRITABLE UINT64_C(0xc0000fffffffe0ff)
+#define SX32(v)       ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
+#define LO_WRITABLE   UINT64_C(0xc0000003ffffffff)
+#define HI_WRITABLE   UINT64_C(0xc0000fffffffe0ff)
 #define CONTEXT_BASE  (~UINT64_C(0x7fffff))
 #define XCONTEXT_BASE (~UINT64_C(0x1fffffffff))
 
-/* CPU models as data (User's Manual 14.13; perf counters by generation). */
+/*
+ * CPU models as data (User's Manual 14.13; perf counters by generation): PRId,
+ * FIR, Config, performance counters, highest ISA level.
+ */
 static const struct mips_model models[] = {
-    { "R10000", 0x00000934, 0x00000900, 0x6c01a000, 2, 4 },
-    { "R12000", 0x00000e23, 0x00000900, 0x6c01a000, 4, 4 },
-    { "R14000", 0x00000f12, 0x00000900, 0x6c01a000, 4, 4 },
+    { "R10000", 0x00000934, 0x00000900, 0x6c01a000, 2, INSN_ISA_R10K },
+    { "R12000", 0x00000e23, 0x00000900, 0x6c01a000, 4, INSN_ISA_R10K },
+    { "R14000", 0x00000f12, 0x00000900, 0x6c01a000, 4, INSN_ISA_R10K },
 };
 
 const struct mips_model *mips_model_find(const char *name)
@@ -48,13 +52,13 @@ uint32_t mips_random(const struct mips_cpu *cpu)
                       (TLB_ENTRIES - wired));
 }
 
-/* --- Modes ------------------------------------------------------------------ */
+/* --- Modes --- */
 
 static uint32_t config_of(const struct mips_cpu *cpu, enum mips_mode mode,
                           bool *addr64)
 {
     uint32_t st = cpu->status;
-    uint32_t wide = mode == MODE_USER ? st & ST_UX
+    uint32_t wide = mode == MODE_USER    ? st & ST_UX
                     : mode == MODE_SUPER ? st & ST_SX
                                          : st & ST_KX;
     bool big = cpu->big_config;
@@ -114,9 +118,13 @@ void mips_mode_update(struct mips_cpu *cpu)
 void mips_status_set(struct mips_cpu *cpu, uint32_t value)
 {
     if (cpu->perf_event[0] | cpu->perf_event[1] | cpu->perf_event[2] |
-        cpu->perf_event[3])
+        cpu->perf_event[3]) {
         mips_perf_bring(cpu);
+        cpu->resync = true; /* the slice was cut for what counted before */
+    }
     cpu->status = value;
+    if (cpu->watch_waits)
+        cpu->resync = true;
     mips_mode_update(cpu);
 }
 
@@ -133,7 +141,7 @@ static void status_write(struct mips_cpu *cpu, uint32_t value)
         cpu->resync = true;
 }
 
-/* --- Registers ---------------------------------------------------------------*/
+/* --- Registers --- */
 
 static void count_privileged(struct mips_cpu *cpu)
 {
@@ -222,6 +230,7 @@ static void watch_write(struct mips_cpu *cpu, unsigned reg, uint32_t value)
         cpu->watchlo = value & ~4u;
     else
         cpu->watchhi = value & 0xff;
+    cpu->watch_waits = false;
     mips_tables_flush(cpu); /* watched pages take the slow path */
     cpu->resync = true;
 }
@@ -234,7 +243,6 @@ void mips_cp0_write(struct mips_cpu *cpu, unsigned reg, uint64_t value)
     switch (reg) {
     case C0_INDEX:
         cpu->index = (cpu->index & 0x80000000u) | (v32 & 63);
-        cpu->index &= 63;
         break;
     case C0_ENTRYLO0:
     case C0_ENTRYLO1:
@@ -322,6 +330,7 @@ void mips_cp0_reset(struct mips_cpu *cpu)
     if (!cpu->big_config)
         cpu->config &= ~0x8000u;
     cpu->watchlo = cpu->watchhi = 0;
+    cpu->watch_waits = false;
     cpu->entrylo[0] = cpu->entrylo[1] = cpu->entryhi = 0;
     cpu->context = cpu->xcontext_base = cpu->badvaddr = cpu->badvpn = 0;
     cpu->epc = 0;

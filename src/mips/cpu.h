@@ -40,9 +40,9 @@
 #define ST_CU1 0x20000000u
 #define ST_CU2 0x40000000u
 #define ST_XX  0x80000000u
-#define ST_WRITABLE                                                            \
-    (ST_XX | ST_CU2 | ST_CU1 | ST_CU0 | ST_FR | ST_RE | ST_BEV | ST_SR |       \
-     ST_NMI | ST_CH | ST_DE | ST_IM | ST_KX | ST_SX | ST_UX | ST_KSU |         \
+#define ST_WRITABLE                                                      \
+    (ST_XX | ST_CU2 | ST_CU1 | ST_CU0 | ST_FR | ST_RE | ST_BEV | ST_SR | \
+     ST_NMI | ST_CH | ST_DE | ST_IM | ST_KX | ST_SX | ST_UX | ST_KSU |   \
      ST_ERL | ST_EXL | ST_IE)
 
 /* Cause */
@@ -111,10 +111,10 @@ enum mips_mode { MODE_KERNEL = 0, MODE_SUPER = 1, MODE_USER = 2, MODES = 3 };
 /* One TLB entry.  Matching is ((key ^ tag) & cmp) == 0 with key = va without
  * the offset in a page pair, and the ASID in bits 7..0. */
 struct tlb_entry {
-    uint64_t tag;  /* R, VPN2 and ASID */
-    uint64_t cmp;  /* bits that must agree; no ASID bits when global */
+    uint64_t tag;   /* R, VPN2 and ASID */
+    uint64_t cmp;   /* bits that must agree; no ASID bits when global */
     uint64_t lo[2]; /* EntryLo with G of both */
-    uint32_t mask; /* PageMask, bits 24..13 */
+    uint32_t mask;  /* PageMask, bits 24..13 */
 };
 
 /*
@@ -141,7 +141,7 @@ struct fetch_entry {
 #define KSEG0_BASE   UINT64_C(0xffffffff80000000)
 #define KSEG01_BYTES UINT64_C(0x40000000)
 
-#define NO_TAG         UINT64_MAX
+#define NO_TAG UINT64_MAX
 enum { ACCESS_ENTRIES = 512, FETCH_ENTRIES = 256, CODE_BUCKETS = 512 };
 
 struct access_table {
@@ -169,6 +169,12 @@ enum mips_result {
 
 struct l2tlb;
 
+/* A host watchpoint; off when access is 0. */
+struct host_watch {
+    uint64_t gpa, bytes;
+    uint32_t access;
+};
+
 struct mips_cpu {
     /* --- hot: registers; index 32 swallows writes to $0 --- */
     uint64_t gpr[33];
@@ -177,20 +183,20 @@ struct mips_cpu {
     int64_t left;               /* valid while the interpreter is outside */
     uint64_t slice_end;         /* insns when left reaches 0 */
     const uint32_t *request;
-    bool fp_ready;   /* Status.CU1 */
-    bool shared;     /* stores must ask the line monitor */
-    bool fence;      /* ... and order later loads after them */
-    bool resync;     /* leave the fast loop after this instruction */
-    bool delay;      /* pc is a delay slot, delay_target follows */
-    bool big;        /* present effective byte order */
-    uint8_t mode;    /* enum mips_mode */
+    bool fp_ready;      /* Status.CU1 */
+    bool shared;        /* stores must ask the line monitor */
+    bool fence;         /* ... and order later loads after them */
+    bool resync;        /* leave the fast loop after this instruction */
+    bool delay;         /* pc is a delay slot, delay_target follows */
+    bool big;           /* present effective byte order */
+    uint8_t mode;       /* enum mips_mode */
     uint8_t config_key; /* CFG_KEY bits of the present mode */
     uint64_t pc;
     uint64_t delay_target;
     uint64_t cur_pc; /* instruction being executed, for slow paths */
     bool cur_bd;     /* it is in a delay slot */
     bool disco;
-    bool addr64;     /* present mode uses 64-bit addressing */
+    bool addr64; /* present mode uses 64-bit addressing */
     bool ll_valid;
     bool ll_mmio;
     bool break_exit;
@@ -210,27 +216,28 @@ struct mips_cpu {
     bool perf_ip;           /* IP7 by a performance counter */
     uint32_t index, wired, pagemask, framemask, prid, config, lladdr;
     uint32_t compare, watchlo, watchhi, ecc, taglo, taghi;
+    bool watch_waits;       /* a Watch exception for when EXL and ERL go */
     uint64_t entrylo[2], entryhi, context, xcontext_base, badvaddr;
     uint64_t epc, errorepc, diag;
-    uint64_t badvpn;        /* VA bits of the last TLB exception */
-    uint64_t random_base;   /* insns at the last write of Wired */
+    uint64_t badvpn;      /* VA bits of the last TLB exception */
+    uint64_t random_base; /* insns at the last write of Wired */
     struct tlb_entry tlb[TLB_ENTRIES];
-    uint32_t tlb_last;      /* last hit: tried first */
+    uint32_t tlb_last; /* last hit: tried first */
 
     /* --- time --- */
-    uint64_t insns;         /* at the start of the slice */
-    uint64_t skew;          /* cycles = insns + skew */
-    uint32_t count_offset;  /* Count = cycles / 2 + offset */
-    uint64_t timer_cycles;  /* when IP7 rises next */
+    uint64_t insns;        /* at the start of the slice */
+    uint64_t skew;         /* cycles = insns + skew */
+    uint32_t count_offset; /* Count = cycles / 2 + offset */
+    uint64_t timer_cycles; /* when IP7 rises next */
 
     /* --- performance counters --- */
     uint32_t perf_event[PERF_COUNTERS_MAX];
     uint32_t perf_count[PERF_COUNTERS_MAX];
-    uint64_t perf_since;    /* insns up to which counters are brought */
+    uint64_t perf_since; /* insns up to which counters are brought */
 
     /* --- tables --- */
     struct access_table *tables[MODES];
-    struct l2tlb *l2;       /* NULL: off */
+    struct l2tlb *l2;           /* NULL: off */
     uint64_t mtlb[TLB_ENTRIES]; /* disco mode: pairs in the machine's TLB */
     uint32_t mtlb_next, mtlb_last;
     struct code_page *buckets[CODE_BUCKETS];
@@ -243,10 +250,14 @@ struct mips_cpu {
     /* --- leaving run --- */
     uint32_t exit_reason;
     disco_status exit_status;
-    bool mmio_done;         /* a completed MMIO access waits to be consumed */
+    bool mmio_done; /* a completed MMIO access waits to be consumed */
     disco_status mmio_status;
     uint64_t mmio_value;
-    bool hypercall_pending;
+    struct host_watch watch[DISCO_WATCHES];
+    bool watching;   /* any of them */
+    uint64_t watch_insn; /* number of the instruction that left for one */
+    uint64_t watch_gpa;
+    uint32_t watch_bytes, watch_access;
 
     const disco_backend_host *host;
     const struct mips_model *model;
@@ -341,6 +352,7 @@ void mips_tlb_make(struct tlb_entry *entry, uint64_t hi, uint64_t lo0,
 int mips_l2_create(struct mips_cpu *cpu, uint32_t entries);
 void mips_l2_destroy(struct mips_cpu *cpu);
 const struct tlb_entry *mips_l2_lookup(struct mips_cpu *cpu, uint64_t va);
+bool mips_l2_holds(const struct mips_cpu *cpu, const struct tlb_entry *entry);
 void mips_l2_insert(struct mips_cpu *cpu, const struct tlb_entry *entry);
 void mips_l2_kill(struct mips_cpu *cpu, const struct tlb_entry *entry);
 void mips_l2_kill_va(struct mips_cpu *cpu, uint64_t va, uint8_t asid);

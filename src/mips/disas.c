@@ -95,8 +95,7 @@ static void put_fcr(struct text *t, unsigned int n)
         put_numbered(t, "$", n);
 }
 
-/* --- Fields, one function a family of letters ------------------------------
- */
+/* --- Fields, one function a family of letters --- */
 
 static bool put_register(struct text *t, char letter, uint32_t word)
 {

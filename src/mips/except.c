@@ -48,6 +48,7 @@ static void enter(struct mips_cpu *cpu, enum mips_exc exc, unsigned ce,
     }
     cpu->cause |= (uint32_t)exc << 2 | ce << CAUSE_CE_SHIFT;
     cpu->ll_valid = false;
+    cpu->mmio_done = false; /* its instruction did not get that far */
     cpu->pc = base + offset;
     cpu->delay = false;
     mips_status_set(cpu, cpu->status | ST_EXL);

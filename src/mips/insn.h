@@ -86,8 +86,7 @@ struct insn_info {
 /* By enum insn_id.  Row 0 matches every word: do not search from it. */
 extern const struct insn_info insn_info[INSN_COUNT];
 
-/* --- Fields ----------------------------------------------------------------
- */
+/* --- Fields --- */
 
 static inline unsigned int insn_bits(uint32_t word, unsigned int low,
                                      unsigned int count)

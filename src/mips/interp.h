@@ -12,19 +12,20 @@
  * Guest memory is shared with other vCPUs and devices: every access is one
  * relaxed atomic of its size.
  */
-#define GUEST_LOAD_1(p, big)  __atomic_load_n((const uint8_t *)(p), 0)
-#define GUEST_LOAD_2(p, big)                                                   \
+#define GUEST_LOAD_1(p, big) __atomic_load_n((const uint8_t *)(p), 0)
+#define GUEST_LOAD_2(p, big) \
     order16(__atomic_load_n((const uint16_t *)(p), 0), big)
-#define GUEST_LOAD_4(p, big)                                                   \
+#define GUEST_LOAD_4(p, big) \
     order32(__atomic_load_n((const uint32_t *)(p), 0), big)
-#define GUEST_LOAD_8(p, big)                                                   \
+#define GUEST_LOAD_8(p, big) \
     order64(__atomic_load_n((const uint64_t *)(p), 0), big)
-#define GUEST_STORE_1(p, v, big) __atomic_store_n((uint8_t *)(p), (uint8_t)(v), 0)
-#define GUEST_STORE_2(p, v, big)                                               \
+#define GUEST_STORE_1(p, v, big) \
+    __atomic_store_n((uint8_t *)(p), (uint8_t)(v), 0)
+#define GUEST_STORE_2(p, v, big) \
     __atomic_store_n((uint16_t *)(p), order16((uint16_t)(v), big), 0)
-#define GUEST_STORE_4(p, v, big)                                               \
+#define GUEST_STORE_4(p, v, big) \
     __atomic_store_n((uint32_t *)(p), order32((uint32_t)(v), big), 0)
-#define GUEST_STORE_8(p, v, big)                                               \
+#define GUEST_STORE_8(p, v, big) \
     __atomic_store_n((uint64_t *)(p), order64((uint64_t)(v), big), 0)
 
 static inline uint16_t order16(uint16_t v, bool big)

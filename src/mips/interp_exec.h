@@ -20,20 +20,20 @@
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
 
-#define PC_OF(p) (base_va + (uint64_t)((p) - base) * 4)
+#define PC_OF(p) (base_va + (uint64_t)((p)-base) * 4)
 
 /* Charge one instruction and go to it. */
-#define DISPATCH                                                               \
-    do {                                                                       \
-        if (unlikely(left-- == 0))                                             \
-            goto out_of_budget;                                                \
-        goto *run_labels[ip->op];                                              \
+#define DISPATCH                   \
+    do {                           \
+        if (unlikely(left-- == 0)) \
+            goto out_of_budget;    \
+        goto *run_labels[ip->op];  \
     } while (0)
-#define DISPATCH_SLOT                                                          \
-    do {                                                                       \
-        if (unlikely(left-- == 0))                                             \
-            goto out_of_budget_slot;                                           \
-        goto *slot_labels[ip->op];                                             \
+#define DISPATCH_SLOT                \
+    do {                             \
+        if (unlikely(left-- == 0))   \
+            goto out_of_budget_slot; \
+        goto *slot_labels[ip->op];   \
     } while (0)
 
 void EXEC_NAME(struct mips_cpu *cpu)
@@ -123,21 +123,21 @@ bad: /* a slow path did not do the instruction */
     cpu->delay = cpu->cur_bd;
     return;
 
-/* --- In the run ------------------------------------------------------------*/
+/* --- In the run --- */
 #define IN_SLOT     false
 #define LABEL(name) N_##name
-#define NEXT                                                                   \
-    do {                                                                       \
-        ip++;                                                                  \
-        DISPATCH;                                                              \
+#define NEXT      \
+    do {          \
+        ip++;     \
+        DISPATCH; \
     } while (0)
-#define SAVE                                                                   \
-    do {                                                                       \
-        cpu->left = left + extra;                                              \
-        cpu->cur_pc = PC_OF(ip);                                               \
-        cpu->cur_bd = false;                                                   \
+#define SAVE                      \
+    do {                          \
+        cpu->left = left + extra; \
+        cpu->cur_pc = PC_OF(ip);  \
+        cpu->cur_bd = false;      \
     } while (0)
-#define AFTER_PC (PC_OF(ip) + 4)
+#define AFTER_PC   (PC_OF(ip) + 4)
 #define REDISPATCH goto *run_labels[ip->op]
 #include "mips/interp_ops.h"
 #include "mips/interp_branches.h"
@@ -148,26 +148,25 @@ bad: /* a slow path did not do the instruction */
 #undef AFTER_PC
 #undef REDISPATCH
 
-/* --- In a delay slot -------------------------------------------------------*/
+/* --- In a delay slot --- */
 #define IN_SLOT     true
 #define LABEL(name) S_##name
 #define NEXT        goto jump
-#define SAVE                                                                   \
-    do {                                                                       \
-        cpu->left = left + extra;                                              \
-        cpu->cur_pc = PC_OF(ip);                                               \
-        cpu->cur_bd = true;                                                    \
-        cpu->delay_target = target;                                            \
+#define SAVE                        \
+    do {                            \
+        cpu->left = left + extra;   \
+        cpu->cur_pc = PC_OF(ip);    \
+        cpu->cur_bd = true;         \
+        cpu->delay_target = target; \
     } while (0)
 #define AFTER_PC   target
 #define REDISPATCH goto *slot_labels[ip->op]
 #include "mips/interp_ops.h"
 
     /* A branch in a delay slot: undefined, here reserved. */
-#define UOP_BR(name, ...)                                                      \
-    S_##name##_PN : S_##name##_PS : S_##name##_XN : S_##name##_XS              \
-        : S_##name##_PNL : S_##name##_PSL : S_##name##_XNL                     \
-        : S_##name##_XSL:
+#define UOP_BR(name, ...)                                         \
+    S_##name##_PN : S_##name##_PS : S_##name##_XN : S_##name##_XS \
+        : S_##name##_PNL : S_##name##_PSL : S_##name##_XNL : S_##name##_XSL:
 #define UOP_ALU(...)
 #define UOP_OVF(...)
 #define UOP_TRAP(...)

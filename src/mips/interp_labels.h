@@ -1,15 +1,17 @@
 /*
  * interp_labels.h - LABEL_REF(op) for every operation; for interp_exec.h.
  */
+/* clang-format off */
 LABEL_REF(DECODE)
 LABEL_REF(PAGE_END)
 LABEL_REF(EDGE)
-#define UOP_ALU(name, ...)   LABEL_REF(name##_R) LABEL_REF(name##_I)
-#define UOP_OVF(name, ...)   LABEL_REF(name##_R) LABEL_REF(name##_I)
-#define UOP_BR(name, ...)                                                      \
-    LABEL_REF(name##_PN) LABEL_REF(name##_PS) LABEL_REF(name##_XN)             \
-    LABEL_REF(name##_XS) LABEL_REF(name##_PNL) LABEL_REF(name##_PSL)           \
-    LABEL_REF(name##_XNL) LABEL_REF(name##_XSL)
+#define UOP_ALU(name, ...) LABEL_REF(name##_R) LABEL_REF(name##_I)
+#define UOP_OVF(name, ...) LABEL_REF(name##_R) LABEL_REF(name##_I)
+#define UOP_BR(name, ...)                                                 \
+    LABEL_REF(name##_PN)                                                  \
+    LABEL_REF(name##_PS) LABEL_REF(name##_XN) LABEL_REF(name##_XS)        \
+        LABEL_REF(name##_PNL) LABEL_REF(name##_PSL) LABEL_REF(name##_XNL) \
+            LABEL_REF(name##_XSL)
 #define UOP_TRAP(name, ...)  LABEL_REF(name##_R) LABEL_REF(name##_I)
 #define UOP_LOAD(name, ...)  LABEL_REF(name)
 #define UOP_STORE(name, ...) LABEL_REF(name)

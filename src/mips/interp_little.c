@@ -1,4 +1,5 @@
-/* interp_little.c - the interpreter for little-endian guests (interp_exec.h). */
+/* interp_little.c - the interpreter for little-endian guests (interp_exec.h).
+ */
 #define EXEC_NAME mips_exec_little
 #define GUEST_BIG false
 #include "mips/interp_exec.h"

@@ -8,161 +8,169 @@
 #define IMM ((uint64_t)(int64_t)ip->imm)
 
 /* The instruction is done, but the outer loop must look first. */
-#define NEXT_CHECKED                                                           \
-    do {                                                                       \
-        if (unlikely(cpu->resync)) {                                           \
-            cpu->pc = AFTER_PC;                                                \
-            goto resync;                                                       \
-        }                                                                      \
-        NEXT;                                                                  \
+#define NEXT_CHECKED                 \
+    do {                             \
+        if (unlikely(cpu->resync)) { \
+            cpu->pc = AFTER_PC;      \
+            goto resync;             \
+        }                            \
+        NEXT;                        \
     } while (0)
-#define RAISE(exc)                                                             \
-    do {                                                                       \
-        SAVE;                                                                  \
-        mips_raise(cpu, exc);                                                  \
-        goto refetch;                                                          \
+#define RAISE(exc)            \
+    do {                      \
+        SAVE;                 \
+        mips_raise(cpu, exc); \
+        goto refetch;         \
     } while (0)
 /* Run a slow path; it may have failed. */
-#define SLOW(call)                                                             \
-    do {                                                                       \
-        SAVE;                                                                  \
-        result = (call);                                                       \
-        if (unlikely(result != RES_OK))                                        \
-            goto bad;                                                          \
+#define SLOW(call)                      \
+    do {                                \
+        SAVE;                           \
+        result = (call);                \
+        if (unlikely(result != RES_OK)) \
+            goto bad;                   \
     } while (0)
 /* The same; the outer loop looks before the next instruction, which finds no
  * budget: the fast path need not check. */
-#define SLOW_HOLD(call)                                                        \
-    do {                                                                       \
-        SLOW(call);                                                            \
-        if (unlikely(cpu->resync)) {                                           \
-            extra += left;                                                     \
-            left = 0;                                                          \
-        }                                                                      \
+#define SLOW_HOLD(call)              \
+    do {                             \
+        SLOW(call);                  \
+        if (unlikely(cpu->resync)) { \
+            extra += left;           \
+            left = 0;                \
+        }                            \
     } while (0)
-#define NEED_CP0                                                               \
-    do {                                                                       \
-        SAVE;                                                                  \
-        if (unlikely(!mips_cp0_usable(cpu))) {                                 \
-            mips_raise_cpu(cpu, 0);                                            \
-            goto refetch;                                                      \
-        }                                                                      \
+#define NEED_CP0                               \
+    do {                                       \
+        SAVE;                                  \
+        if (unlikely(!mips_cp0_usable(cpu))) { \
+            mips_raise_cpu(cpu, 0);            \
+            goto refetch;                      \
+        }                                      \
     } while (0)
-#define NEED_FP                                                                \
-    do {                                                                       \
-        if (unlikely(!cpu->fp_ready)) {                                        \
-            SAVE;                                                              \
-            mips_raise_cpu(cpu, 1);                                            \
-            goto refetch;                                                      \
-        }                                                                      \
+#define NEED_FP                         \
+    do {                                \
+        if (unlikely(!cpu->fp_ready)) { \
+            SAVE;                       \
+            mips_raise_cpu(cpu, 1);     \
+            goto refetch;               \
+        }                               \
     } while (0)
 
 /* Load to `v`, store of `v` at `va`. */
-#define LOAD_TO(v, va, bytes)                                                  \
-    do {                                                                       \
-        const struct access_entry *e_ = access_slot(cpu, va);                  \
-        if (likely(e_->rtag == ((va) & (PAGE_MASK | ((bytes)-1))))) {          \
-            v = GUEST_LOAD_##bytes(access_host(e_, va), GUEST_BIG);            \
-        } else {                                                               \
-            uint64_t got_;                                                     \
-            SLOW_HOLD(mips_load_slow(cpu, va, bytes, &got_));                  \
-            v = (__typeof__(v))got_;                                           \
-        }                                                                      \
+#define LOAD_TO(v, va, bytes)                                         \
+    do {                                                              \
+        const struct access_entry *e_ = access_slot(cpu, va);         \
+        if (likely(e_->rtag == ((va) & (PAGE_MASK | ((bytes)-1))))) { \
+            v = GUEST_LOAD_##bytes(access_host(e_, va), GUEST_BIG);   \
+        } else {                                                      \
+            uint64_t got_;                                            \
+            SLOW_HOLD(mips_load_slow(cpu, va, bytes, &got_));         \
+            v = (__typeof__(v))got_;                                  \
+        }                                                             \
     } while (0)
-#define STORE_FROM(v, va, bytes)                                               \
-    do {                                                                       \
-        const struct access_entry *e_ = access_slot(cpu, va);                  \
-        uint64_t key_ = (va) & (PAGE_MASK | ((bytes)-1));                      \
-        if (likely(e_->wtag == key_)) {                                        \
-            GUEST_STORE_##bytes(access_host(e_, va), v, GUEST_BIG);            \
-        } else if (likely(e_->stag == key_)) {                                 \
-            uint8_t *to_ = access_host(e_, va);                                \
-            if (linemon_filtered(cpu->host->line_monitor, to_))                \
-                mips_store_shared(cpu, to_, bytes, v);                         \
-            else {                                                             \
-                GUEST_STORE_##bytes(to_, v, GUEST_BIG);                        \
-                if (cpu->fence)                                                \
-                    __atomic_thread_fence(__ATOMIC_SEQ_CST);                   \
-            }                                                                  \
-        } else {                                                               \
-            SLOW_HOLD(mips_store_slow(cpu, va, bytes, v));                     \
-        }                                                                      \
+#define STORE_FROM(v, va, bytes)                                    \
+    do {                                                            \
+        const struct access_entry *e_ = access_slot(cpu, va);       \
+        uint64_t key_ = (va) & (PAGE_MASK | ((bytes)-1));           \
+        if (likely(e_->wtag == key_)) {                             \
+            GUEST_STORE_##bytes(access_host(e_, va), v, GUEST_BIG); \
+        } else if (likely(e_->stag == key_)) {                      \
+            uint8_t *to_ = access_host(e_, va);                     \
+            if (linemon_filtered(cpu->host->line_monitor, to_))     \
+                mips_store_shared(cpu, to_, bytes, v);              \
+            else {                                                  \
+                GUEST_STORE_##bytes(to_, v, GUEST_BIG);             \
+                if (cpu->fence)                                     \
+                    __atomic_thread_fence(__ATOMIC_SEQ_CST);        \
+            }                                                       \
+        } else {                                                    \
+            SLOW_HOLD(mips_store_slow(cpu, va, bytes, v));          \
+        }                                                           \
     } while (0)
 
-#define UOP_ALU(name, value)                                                   \
-    LABEL(name##_R) : {                                                        \
-        uint64_t a = A, b = B;                                                 \
-        D = (value);                                                           \
-        NEXT;                                                                  \
-    }                                                                          \
-    LABEL(name##_I) : {                                                        \
-        uint64_t a = A, b = IMM;                                               \
-        D = (value);                                                           \
-        NEXT;                                                                  \
+#define UOP_ALU(name, value)     \
+    LABEL(name##_R) :            \
+    {                            \
+        uint64_t a = A, b = B;   \
+        D = (value);             \
+        NEXT;                    \
+    }                            \
+    LABEL(name##_I) :            \
+    {                            \
+        uint64_t a = A, b = IMM; \
+        D = (value);             \
+        NEXT;                    \
     }
-#define UOP_OVF(name, value, overflow)                                         \
-    LABEL(name##_R) : {                                                        \
-        uint64_t a = A, b = B;                                                 \
-        if (unlikely(overflow))                                                \
-            RAISE(EXC_OV);                                                     \
-        D = (value);                                                           \
-        NEXT;                                                                  \
-    }                                                                          \
-    LABEL(name##_I) : {                                                        \
-        uint64_t a = A, b = IMM;                                               \
-        if (unlikely(overflow))                                                \
-            RAISE(EXC_OV);                                                     \
-        D = (value);                                                           \
-        NEXT;                                                                  \
+#define UOP_OVF(name, value, overflow) \
+    LABEL(name##_R) :                  \
+    {                                  \
+        uint64_t a = A, b = B;         \
+        if (unlikely(overflow))        \
+            RAISE(EXC_OV);             \
+        D = (value);                   \
+        NEXT;                          \
+    }                                  \
+    LABEL(name##_I) :                  \
+    {                                  \
+        uint64_t a = A, b = IMM;       \
+        if (unlikely(overflow))        \
+            RAISE(EXC_OV);             \
+        D = (value);                   \
+        NEXT;                          \
     }
 #define UOP_BR(...)
 #define UOP_JUMP(...)
-#define UOP_TRAP(name, condition)                                              \
-    LABEL(name##_R) : {                                                        \
-        uint64_t a = A, b = B;                                                 \
-        if (condition)                                                         \
-            RAISE(EXC_TR);                                                     \
-        NEXT;                                                                  \
-    }                                                                          \
-    LABEL(name##_I) : {                                                        \
-        uint64_t a = A, b = IMM;                                               \
-        if (condition)                                                         \
-            RAISE(EXC_TR);                                                     \
-        NEXT;                                                                  \
+#define UOP_TRAP(name, condition) \
+    LABEL(name##_R) :             \
+    {                             \
+        uint64_t a = A, b = B;    \
+        if (condition)            \
+            RAISE(EXC_TR);        \
+        NEXT;                     \
+    }                             \
+    LABEL(name##_I) :             \
+    {                             \
+        uint64_t a = A, b = IMM;  \
+        if (condition)            \
+            RAISE(EXC_TR);        \
+        NEXT;                     \
     }
-#define UOP_LOAD(name, bytes, type)                                            \
-    LABEL(name) : {                                                            \
-        uint64_t va = A + IMM;                                                 \
-        type v;                                                                \
-        LOAD_TO(v, va, bytes);                                                 \
-        D = (uint64_t)(int64_t)v;                                              \
-        NEXT;                                                                  \
+#define UOP_LOAD(name, bytes, type) \
+    LABEL(name) :                   \
+    {                               \
+        uint64_t va = A + IMM;      \
+        type v;                     \
+        LOAD_TO(v, va, bytes);      \
+        D = (uint64_t)(int64_t)v;   \
+        NEXT;                       \
     }
-#define UOP_STORE(name, bytes)                                                 \
-    LABEL(name) : {                                                            \
-        uint64_t va = A + IMM, v = B;                                          \
-        STORE_FROM(v, va, bytes);                                              \
-        NEXT;                                                                  \
+#define UOP_STORE(name, bytes)        \
+    LABEL(name) :                     \
+    {                                 \
+        uint64_t va = A + IMM, v = B; \
+        STORE_FROM(v, va, bytes);     \
+        NEXT;                         \
     }
-#define UOP_FP3(name, fn, kind)                                                \
-    LABEL(name) : NEED_FP;                                                     \
-    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->a, ip->b)))                    \
-        RAISE(EXC_FPE);                                                        \
+#define UOP_FP3(name, fn, kind)                             \
+    LABEL(name) : NEED_FP;                                  \
+    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->a, ip->b))) \
+        RAISE(EXC_FPE);                                     \
     NEXT;
-#define UOP_FP2(name, fn, dst, src)                                            \
-    LABEL(name) : NEED_FP;                                                     \
-    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->a)))                           \
-        RAISE(EXC_FPE);                                                        \
+#define UOP_FP2(name, fn, dst, src)                  \
+    LABEL(name) : NEED_FP;                           \
+    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->a))) \
+        RAISE(EXC_FPE);                              \
     NEXT;
-#define UOP_FP4(name, fn, kind)                                                \
-    LABEL(name) : NEED_FP;                                                     \
-    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->x, ip->a, ip->b)))             \
-        RAISE(EXC_FPE);                                                        \
+#define UOP_FP4(name, fn, kind)                                    \
+    LABEL(name) : NEED_FP;                                         \
+    if (unlikely(fpu_##fn(&cpu->fpu, ip->d, ip->x, ip->a, ip->b))) \
+        RAISE(EXC_FPE);                                            \
     NEXT;
-#define UOP_FCMP(name, fn, kind)                                               \
-    LABEL(name) : NEED_FP;                                                     \
-    if (unlikely(fpu_##fn(&cpu->fpu, ip->x, ip->d, ip->a, ip->b)))             \
-        RAISE(EXC_FPE);                                                        \
+#define UOP_FCMP(name, fn, kind)                                   \
+    LABEL(name) : NEED_FP;                                         \
+    if (unlikely(fpu_##fn(&cpu->fpu, ip->x, ip->d, ip->a, ip->b))) \
+        RAISE(EXC_FPE);                                            \
     NEXT;
 #define UOP_FOP(...)
 #define UOP_OP(...)
@@ -199,7 +207,8 @@ NEXT;
 LABEL(MTLO) : cpu->lo = A;
 NEXT;
 
-LABEL(MULT) : {
+LABEL(MULT) :
+{
     int64_t p = (int64_t)(int32_t)A * (int32_t)B;
 
     cpu->lo = SX32(p);
@@ -207,7 +216,8 @@ LABEL(MULT) : {
     NEXT;
 }
 
-LABEL(MULTU) : {
+LABEL(MULTU) :
+{
     uint64_t p = (uint64_t)(uint32_t)A * (uint32_t)B;
 
     cpu->lo = SX32(p);
@@ -218,7 +228,8 @@ LABEL(MULTU) : {
 LABEL(DIV) : mips_div(cpu, (int32_t)A, (int32_t)B);
 NEXT;
 
-LABEL(DIVU) : {
+LABEL(DIVU) :
+{
     uint32_t a = (uint32_t)A, b = (uint32_t)B;
 
     cpu->lo = b ? SX32(a / b) : UINT64_MAX;
@@ -226,7 +237,8 @@ LABEL(DIVU) : {
     NEXT;
 }
 
-LABEL(DMULT) : {
+LABEL(DMULT) :
+{
     __extension__ __int128 p = (__int128)(int64_t)A * (int64_t)B;
 
     cpu->lo = (uint64_t)p;
@@ -234,7 +246,8 @@ LABEL(DMULT) : {
     NEXT;
 }
 
-LABEL(DMULTU) : {
+LABEL(DMULTU) :
+{
     __extension__ unsigned __int128 p = (unsigned __int128)A * B;
 
     cpu->lo = (uint64_t)p;
@@ -245,7 +258,8 @@ LABEL(DMULTU) : {
 LABEL(DDIV) : mips_ddiv(cpu, (int64_t)A, (int64_t)B);
 NEXT;
 
-LABEL(DDIVU) : {
+LABEL(DDIVU) :
+{
     uint64_t a = A, b = B;
 
     cpu->lo = b ? a / b : UINT64_MAX;
@@ -258,7 +272,8 @@ NEXT;
 
 LABEL(SYSCALL) : RAISE(EXC_SYS);
 
-LABEL(BREAK) : if (cpu->break_exit) {
+LABEL(BREAK) : if (cpu->break_exit)
+{
     SAVE;
     cpu->exit_reason = DISCO_EXIT_BREAK;
     result = RES_LEAVE;
@@ -320,7 +335,8 @@ goto LABEL(TLB_WRITTEN);
 
 LABEL(TLBWR) : NEED_CP0;
 mips_tlb_write(cpu, mips_random(cpu), true);
-LABEL(TLB_WRITTEN) : if (base_va - KSEG0_BASE >= KSEG01_BYTES) {
+LABEL(TLB_WRITTEN) : if (base_va - KSEG0_BASE >= KSEG01_BYTES)
+{
     cpu->pc = AFTER_PC; /* this code is mapped itself */
     goto refetch;
 }
@@ -363,7 +379,7 @@ cpu->fpu.fpr[ip->a] = B;
 NEXT;
 
 LABEL(CFC1) : NEED_FP;
-D = ip->a == 31 ? SX32(fpu_fcsr_read(&cpu->fpu))
+D = ip->a == 31  ? SX32(fpu_fcsr_read(&cpu->fpu))
     : ip->a == 0 ? SX32(cpu->fpu.fir)
                  : 0;
 NEXT;
@@ -401,20 +417,20 @@ if ((B != 0) == ip->x)
     cpu->fpu.fpr[ip->d] = cpu->fpu.fpr[ip->a];
 NEXT;
 
-#define FP_LOAD(name, bytes, address, put)                                     \
-    LABEL(name) : NEED_FP;                                                     \
-    {                                                                          \
-        uint64_t va = (address), v;                                            \
-        LOAD_TO(v, va, bytes);                                                 \
-        put;                                                                   \
-        NEXT;                                                                  \
+#define FP_LOAD(name, bytes, address, put) \
+    LABEL(name) : NEED_FP;                 \
+    {                                      \
+        uint64_t va = (address), v;        \
+        LOAD_TO(v, va, bytes);             \
+        put;                               \
+        NEXT;                              \
     }
-#define FP_STORE(name, bytes, address, get)                                    \
-    LABEL(name) : NEED_FP;                                                     \
-    {                                                                          \
-        uint64_t va = (address), v = (get);                                    \
-        STORE_FROM(v, va, bytes);                                              \
-        NEXT;                                                                  \
+#define FP_STORE(name, bytes, address, get) \
+    LABEL(name) : NEED_FP;                  \
+    {                                       \
+        uint64_t va = (address), v = (get); \
+        STORE_FROM(v, va, bytes);           \
+        NEXT;                               \
     }
 FP_LOAD(LWC1, 4, A + IMM, fpu_set_w(&cpu->fpu, ip->d, (uint32_t)v))
 FP_LOAD(LDC1, 8, A + IMM, cpu->fpu.fpr[ip->d] = v)
@@ -427,7 +443,8 @@ FP_STORE(SDXC1, 8, A + B, cpu->fpu.fpr[ip->d])
 #undef FP_LOAD
 #undef FP_STORE
 
-LABEL(LPART) : {
+LABEL(LPART) :
+{
     uint64_t v = B;
 
     SLOW(mips_load_part(cpu, A + IMM, ip->x >> 1, ip->x & 1, &v));
@@ -438,7 +455,8 @@ LABEL(LPART) : {
 LABEL(SPART) : SLOW(mips_store_part(cpu, A + IMM, ip->x >> 1, ip->x & 1, B));
 NEXT_CHECKED;
 
-LABEL(LL) : {
+LABEL(LL) :
+{
     uint64_t v;
 
     SLOW(mips_ll(cpu, A + IMM, ip->x, &v));
@@ -446,7 +464,8 @@ LABEL(LL) : {
     NEXT_CHECKED;
 }
 
-LABEL(SC) : {
+LABEL(SC) :
+{
     uint64_t v;
 
     SLOW(mips_sc(cpu, A + IMM, ip->x, B, &v));

@@ -85,6 +85,16 @@ const struct tlb_entry *mips_l2_lookup(struct mips_cpu *cpu, uint64_t va)
     return NULL;
 }
 
+bool mips_l2_holds(const struct mips_cpu *cpu, const struct tlb_entry *entry)
+{
+    const struct tlb_entry *e = set_of(cpu->l2, entry->tag);
+
+    for (unsigned way = 0; way < WAYS; way++)
+        if (e[way].tag == entry->tag && e[way].cmp == entry->cmp)
+            return true;
+    return false;
+}
+
 static void drop(struct mips_cpu *cpu, struct tlb_entry *e)
 {
     mips_tables_drop_va(cpu, e->tag & ~UINT64_C(0xff), 0x2000);

@@ -1,5 +1,6 @@
 /*
- * mmu.c - from virtual to physical: segments, TLB, L2TLB (User's Manual ch. 16).
+ * mmu.c - from virtual to physical: segments, TLB, L2TLB (User's Manual ch.
+ * 16).
  *
  * Decides and reports; raising is the caller's.  Results may be entered into
  * the access table until TLB or mode change.

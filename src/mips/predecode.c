@@ -44,25 +44,25 @@ struct uop_info {
 };
 
 static const struct uop_info uops[UOP_COUNT] = {
-#define UOP_ALU(name, ...)     [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_OVF(name, ...)     [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_BR(name, ...)      [UOP_##name] = { OP_##name##_PN, OP_##name##_PN },
-#define UOP_TRAP(name, ...)    [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_LOAD(name, ...)    [UOP_##name] = { OP_##name, OP_##name },
-#define UOP_STORE(name, ...)   [UOP_##name] = { OP_##name, OP_##name },
-#define UOP_FP3(name, fn, k)   [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
+#define UOP_ALU(name, ...)      [UOP_##name] = { OP_##name##_R, OP_##name##_I },
+#define UOP_OVF(name, ...)      [UOP_##name] = { OP_##name##_R, OP_##name##_I },
+#define UOP_BR(name, ...)       [UOP_##name] = { OP_##name##_PN, OP_##name##_PN },
+#define UOP_TRAP(name, ...)     [UOP_##name] = { OP_##name##_R, OP_##name##_I },
+#define UOP_LOAD(name, ...)     [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_STORE(name, ...)    [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_FP3(name, fn, k)    [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
 #define UOP_FP2(name, fn, d, s) [UOP_##name] = { OP_##name, 0, FP_##d, FP_##s },
-#define UOP_FP4(name, fn, k)   [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
-#define UOP_FCMP(name, fn, k)  [UOP_##name] = { OP_##name, 0, FP_NONE, FP_##k },
-#define UOP_JUMP(name)         [UOP_##name] = { OP_##name, OP_##name },
-#define UOP_FOP(name, k)       [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
-#define UOP_OP(name)           [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_FP4(name, fn, k)    [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
+#define UOP_FCMP(name, fn, k)   [UOP_##name] = { OP_##name, 0, FP_NONE, FP_##k },
+#define UOP_JUMP(name)          [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_FOP(name, k)        [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
+#define UOP_OP(name)            [UOP_##name] = { OP_##name, OP_##name },
 #include "mips/uop.def"
 };
 
 static const uint8_t insn_uop[INSN_COUNT] = {
     [INSN_RESERVED] = UOP_RESERVED,
-#define INSN(id, text, mask, match, operands, isa, cls, meaning, flags)        \
+#define INSN(id, text, mask, match, operands, isa, cls, meaning, flags) \
     [INSN_##id] = UOP_##meaning,
 #include "mips/insn.def"
 #undef INSN
@@ -85,32 +85,38 @@ static unsigned fp_index(enum fp_kind kind, uint32_t key, unsigned reg)
 }
 
 /* What an instruction is when this mode does not have it. */
-static uint16_t reserved_op(const struct insn_info *info, uint32_t word)
+static uint16_t reserved_op(const struct insn_info *info, uint32_t word,
+                            uint32_t key)
 {
     unsigned major = insn_major(word);
 
+    if (info->isa == INSN_ISA_DISCO)
+        return OP_RESERVED;
     if (major == 0x10)
         return OP_COP0_RI;
     if (major == 0x11)
         return info->flags & INSN_F_OP64 ? OP_COP1X_RI : OP_COP1_E;
     if (major == 0x12)
         return OP_COP2;
-    if (major == 0x13)
+    if (major == 0x13 && key & CFG_KEY_MIPS4)
         return OP_COP1X_RI;
     return OP_RESERVED;
 }
 
-static bool available(const struct insn_info *info, uint32_t word, uint32_t key)
+static bool available(const struct insn_info *info, uint32_t word, uint32_t key,
+                      uint32_t isa)
 {
     if (info->isa == INSN_ISA_DISCO)
         return key & CFG_KEY_DISCO;
+    if (info->isa > isa)
+        return false;
     if (info->isa == INSN_ISA_MIPS4 && !(key & CFG_KEY_MIPS4))
         return false;
     if (info->flags & INSN_F_OP64 && !(key & CFG_KEY_OP64))
         return false;
     if (info->flags & INSN_F_CC_MIPS4 && !(key & CFG_KEY_MIPS4)) {
-        unsigned cc = info->class == INSN_CLASS_FCMP ? insn_cc8(word)
-                                                     : insn_cc18(word);
+        unsigned cc =
+            info->class == INSN_CLASS_FCMP ? insn_cc8(word) : insn_cc18(word);
         return cc == 0;
     }
     return true;
@@ -123,8 +129,8 @@ static void set_branch(struct slot *s, const struct insn_info *info,
     bool far = target < 0 || target >= PAGE_INSNS;
 
     s->a = (uint8_t)insn_rs(word);
-    s->b = info->operands == INSN_OPERANDS_RS_RT_BOFF ? (uint8_t)insn_rt(word)
-                                                      : 0;
+    s->b =
+        info->operands == INSN_OPERANDS_RS_RT_BOFF ? (uint8_t)insn_rt(word) : 0;
     s->imm = (int32_t)insn_imm16(word) + 1; /* in words from the branch */
     s->op = (uint16_t)(s->op + (next ? FORM_SOME : 0) + (far ? FORM_FAR : 0) +
                        (info->flags & INSN_F_LIKELY ? FORM_LIKELY : 0));
@@ -317,7 +323,7 @@ static bool is_nop(const struct slot *s, const struct insn_info *info,
 }
 
 void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
-               uint32_t key)
+               uint32_t key, uint32_t isa)
 {
     enum insn_id id = insn_decode(word);
     const struct insn_info *info = &insn_info[id];
@@ -325,8 +331,8 @@ void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
     const struct uop_info *u = &uops[uop];
 
     *s = (struct slot){ .op = u->op, .word = word };
-    if (id == INSN_RESERVED || !available(info, word, key)) {
-        s->op = reserved_op(info, word);
+    if (id == INSN_RESERVED || !available(info, word, key, isa)) {
+        s->op = reserved_op(info, word, key);
         return;
     }
     if (info->flags & INSN_F_SLOT && index == PAGE_INSNS - 1) {

@@ -7,11 +7,11 @@
 #include "mips/slot.h"
 
 /*
- * Decode `word`, the index-th of its page, under CFG_KEY bits `key`.  `next`
- * is the word after it, for the shape of its delay slot (any value for the
- * last word of a page).
+ * Decode `word`, the index-th of its page, under CFG_KEY bits `key`, for a
+ * CPU with ISA level `isa` (enum insn_isa).  `next` is the word after it, for
+ * the shape of its delay slot (any value for the last word of a page).
  */
 void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
-               uint32_t key);
+               uint32_t key, uint32_t isa);
 
 #endif

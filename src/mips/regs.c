@@ -137,6 +137,7 @@ static disco_status set_special(struct mips_cpu *cpu, uint64_t id,
     case DISCO_REG_PC:
         cpu->pc = value;
         cpu->delay = false;
+        cpu->mmio_done = false;
         return DISCO_OK;
     case DISCO_REG_HI:
         cpu->hi = value;

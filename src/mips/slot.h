@@ -20,21 +20,21 @@ enum slot_op {
     OP_PAGE_END, /* sentinel behind the last instruction */
 #define UOP_ALU(name, ...) OP_##name##_R, OP_##name##_I,
 #define UOP_OVF(name, ...) OP_##name##_R, OP_##name##_I,
-#define UOP_BR(name, ...)                                                      \
-    OP_##name##_PN, OP_##name##_PS, OP_##name##_XN, OP_##name##_XS,            \
+#define UOP_BR(name, ...)                                           \
+    OP_##name##_PN, OP_##name##_PS, OP_##name##_XN, OP_##name##_XS, \
         OP_##name##_PNL, OP_##name##_PSL, OP_##name##_XNL, OP_##name##_XSL,
-#define UOP_TRAP(name, ...)       OP_##name##_R, OP_##name##_I,
-#define UOP_LOAD(name, ...)       OP_##name,
-#define UOP_STORE(name, ...)      OP_##name,
-#define UOP_FP3(name, ...)        OP_##name,
-#define UOP_FP2(name, ...)        OP_##name,
-#define UOP_FP4(name, ...)        OP_##name,
-#define UOP_FCMP(name, ...)       OP_##name,
-#define UOP_JUMP(name)            OP_##name,
-#define UOP_FOP(name, kind)       OP_##name,
-#define UOP_OP(name)              OP_##name,
+#define UOP_TRAP(name, ...)  OP_##name##_R, OP_##name##_I,
+#define UOP_LOAD(name, ...)  OP_##name,
+#define UOP_STORE(name, ...) OP_##name,
+#define UOP_FP3(name, ...)   OP_##name,
+#define UOP_FP2(name, ...)   OP_##name,
+#define UOP_FP4(name, ...)   OP_##name,
+#define UOP_FCMP(name, ...)  OP_##name,
+#define UOP_JUMP(name)       OP_##name,
+#define UOP_FOP(name, kind)  OP_##name,
+#define UOP_OP(name)         OP_##name,
 #include "mips/uop.def"
-    OP_EDGE,     /* branch in the last word of a page */
+    OP_EDGE, /* branch in the last word of a page */
     OP_COUNT
 };
 

@@ -16,26 +16,30 @@
 enum { STATE_MAGIC = 0x4d495053, STATE_VERSION = 1 }; /* "MIPS" */
 
 /* Scalars that registers by id do not carry; X(field, valid mask). */
-#define STATE_FIELDS(X)                                                        \
-    X(insns, UINT64_MAX)                                                       \
-    X(skew, UINT64_MAX)                                                        \
-    X(count_offset, UINT32_MAX)                                                \
-    X(timer_cycles, UINT64_MAX)                                                \
-    X(timer_ip, 1)                                                             \
-    X(random_base, UINT64_MAX)                                                 \
-    X(badvpn, UINT64_MAX)                                                      \
-    X(lines, 0x7c00)                                                           \
-    X(compare, UINT32_MAX)                                                     \
-    X(status, ST_WRITABLE | ST_TS)                                             \
-    X(pc, UINT64_MAX)                                                          \
-    X(delay, 1)                                                                \
-    X(delay_target, UINT64_MAX)
+#define STATE_FIELDS(X)            \
+    X(insns, UINT64_MAX)           \
+    X(skew, UINT64_MAX)            \
+    X(count_offset, UINT32_MAX)    \
+    X(timer_cycles, UINT64_MAX)    \
+    X(timer_ip, 1)                 \
+    X(random_base, UINT64_MAX)     \
+    X(badvpn, UINT64_MAX)          \
+    X(lines, 0x7c00)               \
+    X(compare, UINT32_MAX)         \
+    X(status, ST_WRITABLE | ST_TS) \
+    X(pc, UINT64_MAX)              \
+    X(delay, 1)                    \
+    X(delay_target, UINT64_MAX)    \
+    X(watch_waits, 1)              \
+    X(mmio_done, 1)                \
+    X(mmio_status, UINT64_MAX)     \
+    X(mmio_value, UINT64_MAX)
 
 enum {
 #define COUNT_FIELD(field, mask) FIELD_##field,
     STATE_FIELDS(COUNT_FIELD)
 #undef COUNT_FIELD
-    FIELDS,
+        FIELDS,
     REGS_MAX = 32 + 2 + 32 + 1 + 32 + 2 * PERF_COUNTERS_MAX + 4 * TLB_ENTRIES,
     VALUES_MAX = FIELDS + REGS_MAX
 };
@@ -73,10 +77,10 @@ disco_status mips_save(void *state, const disco_stream *out)
     store_le64(&head[0], (uint64_t)STATE_MAGIC << 32 | STATE_VERSION);
     store_le64(&head[1], FIELDS + n);
     status = out->write(out->opaque, head, sizeof(head));
-#define SAVE_FIELD(field, mask)                                                \
-    if (!status) {                                                             \
-        store_le64(&value, cpu->field);                                        \
-        status = out->write(out->opaque, &value, sizeof(value));               \
+#define SAVE_FIELD(field, mask)                                  \
+    if (!status) {                                               \
+        store_le64(&value, cpu->field);                          \
+        status = out->write(out->opaque, &value, sizeof(value)); \
     }
     STATE_FIELDS(SAVE_FIELD)
 #undef SAVE_FIELD
@@ -119,15 +123,15 @@ disco_status mips_load(void *state, const disco_stream *in)
 
     if (status)
         return status;
-#define CHECK_FIELD(field, mask)                                               \
-    if (values[FIELD_##field] & ~(uint64_t)(mask))                             \
+#define CHECK_FIELD(field, mask)                   \
+    if (values[FIELD_##field] & ~(uint64_t)(mask)) \
         return DISCO_E_CORRUPT;
     STATE_FIELDS(CHECK_FIELD)
 #undef CHECK_FIELD
     mips_tlb_reset(cpu);
     for (unsigned i = 0; i < n; i++)
         mips_set_reg(cpu, ids[i], values[FIELDS + i]);
-#define LOAD_FIELD(field, mask)                                                \
+#define LOAD_FIELD(field, mask) \
     cpu->field = (__typeof__(cpu->field))values[FIELD_##field];
     STATE_FIELDS(LOAD_FIELD)
 #undef LOAD_FIELD

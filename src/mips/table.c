@@ -1,7 +1,7 @@
 /*
  * table.c - the access tables: what loads, stores and fetches find without
- * asking anybody.  One table a mode; entries are dropped whenever what they were
- * made from changes.
+ * asking anybody.  One table a mode; entries are dropped whenever what they
+ * were made from changes.
  */
 #include <string.h>
 
@@ -73,8 +73,17 @@ static void drop_page(struct access_table *t, uint64_t va)
         f->tag = NO_TAG;
 }
 
+/* A TLB tag lacks bits 61..44; the 32-bit segments at the top have them set. */
+static uint64_t canonical(uint64_t va)
+{
+    if ((va & UINT64_C(0xc0000fff80000000)) == UINT64_C(0xc0000fff80000000))
+        va |= UINT64_C(0x3ffff00000000000);
+    return va;
+}
+
 void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes)
 {
+    va = canonical(va);
     if (bytes > 64 * PAGE_SIZE) {
         mips_tables_flush(cpu);
         return;

@@ -79,15 +79,15 @@ void mips_compare_write(struct mips_cpu *cpu, uint32_t value)
 uint64_t mips_slice_limit(struct mips_cpu *cpu, uint64_t until_cycles)
 {
     uint64_t now = mips_cycles(cpu);
-    uint64_t end = cpu->timer_cycles < until_cycles ? cpu->timer_cycles
-                                                    : until_cycles;
+    uint64_t end =
+        cpu->timer_cycles < until_cycles ? cpu->timer_cycles : until_cycles;
     uint64_t limit = end > now ? end - now : 0;
     uint64_t perf = mips_perf_limit(cpu);
 
     return limit < perf ? limit : perf;
 }
 
-/* --- Performance counters (User's Manual 14.20) ------------------------------ */
+/* --- Performance counters (User's Manual 14.20) --- */
 
 enum {
     PERF_EXL = 1,

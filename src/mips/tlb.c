@@ -10,6 +10,7 @@
 #define HI_MASK   UINT64_C(0xc0000fffffffe000) /* R and VPN2 */
 #define LO_MASK   UINT64_C(0xc0000003ffffffff) /* UC, PFN, C, D, V, G */
 #define MASK_BITS UINT32_C(0x01ffe000)
+#define NEVER     (UINT64_C(1) << 60) /* no address has this bit alone */
 
 struct tlb_entry *mips_tlb_lookup(struct mips_cpu *cpu, uint64_t va)
 {
@@ -33,6 +34,12 @@ void mips_tlb_make(struct tlb_entry *entry, uint64_t hi, uint64_t lo0,
 {
     bool global = lo0 & lo1 & 1;
 
+    /* Only from mips_tlb_hi: guests cannot write it. */
+    if ((hi & UINT64_C(0x3ffff00000000000)) == NEVER) {
+        *entry = (struct tlb_entry){ .tag = hi & (NEVER | HI_MASK),
+                                     .cmp = UINT64_MAX };
+        return;
+    }
     entry->mask = mask & MASK_BITS;
     entry->tag = (hi & HI_MASK & ~(uint64_t)entry->mask) | (hi & 0xff);
     entry->cmp = (HI_MASK & ~(uint64_t)entry->mask) | (global ? 0 : 0xff);
@@ -64,9 +71,7 @@ static bool overlap(const struct tlb_entry *a, const struct tlb_entry *b)
 /* A place that never matches: an address no region has, by its index. */
 static void clear_entry(struct tlb_entry *e, unsigned index)
 {
-    mips_tlb_make(e, UINT64_C(0x4000000000000000), 0, 0, 0);
-    e->tag = UINT64_C(1) << 60 | (uint64_t)index << 13;
-    e->cmp = UINT64_MAX;
+    mips_tlb_make(e, NEVER | (uint64_t)index << 13, 0, 0, 0);
 }
 
 static bool is_clear(const struct tlb_entry *e)
@@ -84,7 +89,8 @@ void mips_tlb_set_entry(struct mips_cpu *cpu, uint32_t index,
                         const struct tlb_entry *entry)
 {
     struct tlb_entry made = *entry;
-    bool keep = cpu->l2 != NULL; /* the L2TLB may go on serving the old one */
+    /* The L2TLB may go on serving the old one. */
+    bool keep = cpu->l2 && mips_l2_holds(cpu, &cpu->tlb[index]);
 
     for (unsigned i = 0; i < TLB_ENTRIES; i++) {
         struct tlb_entry *e = &cpu->tlb[i];
@@ -111,8 +117,10 @@ void mips_tlb_read(struct mips_cpu *cpu)
     cpu->entrylo[0] = e->lo[0];
     cpu->entrylo[1] = e->lo[1];
     cpu->pagemask = e->mask;
-    if (old_asid != (cpu->entryhi & 0xff))
+    if (old_asid != (cpu->entryhi & 0xff)) {
         mips_tables_drop_asid(cpu);
+        cpu->resync = true; /* this code may be mapped itself */
+    }
 }
 
 /* PFN bits that FrameMask forces to 0: bits 15..0 stand for PA 39..24. */

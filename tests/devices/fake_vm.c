@@ -10,8 +10,7 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 
-/* --- Machine ---------------------------------------------------------------
- */
+/* --- Machine ------------------------------------------------------------- */
 
 static void *fake_alloc(void *opaque, uint64_t bytes)
 {
@@ -51,9 +50,9 @@ static void fake_page_free(void *opaque, void *ptr, uint64_t bytes,
 
 disco_machine *fake_machine_new(void)
 {
-    disco_machine *machine = calloc(1, sizeof *machine);
+    disco_machine *machine = calloc(1, sizeof(*machine));
     disco_allocator ops = {
-        .size = sizeof ops,
+        .size = sizeof(ops),
         .opaque = machine,
         .alloc = fake_alloc,
         .free = fake_free,
@@ -77,12 +76,11 @@ int64_t fake_machine_free(disco_machine *machine)
     return left;
 }
 
-/* --- VM --------------------------------------------------------------------
- */
+/* --- VM ------------------------------------------------------------------ */
 
 disco_vm *fake_vm_new(disco_machine *machine, const char *name)
 {
-    disco_vm *vm = calloc(1, sizeof *vm);
+    disco_vm *vm = calloc(1, sizeof(*vm));
     uint32_t i;
 
     vm->machine = machine;
@@ -155,8 +153,7 @@ void disco_vm_request_reset(disco_vm *vm)
     vm->resets++;
 }
 
-/* --- Interrupts ------------------------------------------------------------
- */
+/* --- Interrupts ---------------------------------------------------------- */
 
 disco_status disco_vm_set_irq_route(disco_vm *vm, disco_irq_route_fn route,
                                     void *opaque)
@@ -209,8 +206,7 @@ disco_status disco_vcpu_set_irq(disco_vcpu *vcpu, uint32_t line, int32_t level)
     return 0;
 }
 
-/* --- vCPUs -----------------------------------------------------------------
- */
+/* --- vCPUs --------------------------------------------------------------- */
 
 uint32_t disco_vcpu_index(const disco_vcpu *vcpu)
 {
@@ -283,8 +279,7 @@ disco_status disco_vcpu_set_regs(disco_vcpu *vcpu, const uint64_t *ids,
     return 0;
 }
 
-/* --- Time ------------------------------------------------------------------
- */
+/* --- Time ---------------------------------------------------------------- */
 
 uint64_t disco_vm_time_ns(const disco_vm *vm)
 {
@@ -302,7 +297,7 @@ disco_status disco_timer_create(disco_vm *vm, disco_timer_fn fn, void *opaque,
     for (i = 0; i < FAKE_TIMERS; i++) {
         if (vm->timer[i])
             continue;
-        vm->timer[i] = calloc(1, sizeof **out);
+        vm->timer[i] = calloc(1, sizeof(**out));
         vm->timer[i]->vm = vm;
         vm->timer[i]->fn = fn;
         vm->timer[i]->opaque = opaque;
@@ -348,8 +343,7 @@ void fake_advance(disco_vm *vm, uint64_t now_ns, int rounds)
     }
 }
 
-/* --- Memory ----------------------------------------------------------------
- */
+/* --- Memory -------------------------------------------------------------- */
 
 static int in_ram(uint64_t gpa, uint64_t bytes)
 {
@@ -385,7 +379,7 @@ void fake_store16(disco_vm *vm, uint64_t gpa, uint16_t value)
     uint8_t raw[2];
 
     store_le16(raw, value);
-    if (disco_mem_write(vm, gpa, raw, sizeof raw))
+    if (disco_mem_write(vm, gpa, raw, sizeof(raw)))
         abort();
 }
 
@@ -394,7 +388,7 @@ void fake_store32(disco_vm *vm, uint64_t gpa, uint32_t value)
     uint8_t raw[4];
 
     store_le32(raw, value);
-    if (disco_mem_write(vm, gpa, raw, sizeof raw))
+    if (disco_mem_write(vm, gpa, raw, sizeof(raw)))
         abort();
 }
 
@@ -403,7 +397,7 @@ void fake_store64(disco_vm *vm, uint64_t gpa, uint64_t value)
     uint8_t raw[8];
 
     store_le64(raw, value);
-    if (disco_mem_write(vm, gpa, raw, sizeof raw))
+    if (disco_mem_write(vm, gpa, raw, sizeof(raw)))
         abort();
 }
 
@@ -420,7 +414,7 @@ uint8_t fake_load8(disco_vm *vm, uint64_t gpa)
 {
     uint8_t raw[1];
 
-    load(vm, gpa, raw, sizeof raw);
+    load(vm, gpa, raw, sizeof(raw));
     return raw[0];
 }
 
@@ -428,7 +422,7 @@ uint16_t fake_load16(disco_vm *vm, uint64_t gpa)
 {
     uint8_t raw[2];
 
-    load(vm, gpa, raw, sizeof raw);
+    load(vm, gpa, raw, sizeof(raw));
     return load_le16(raw);
 }
 
@@ -436,12 +430,11 @@ uint32_t fake_load32(disco_vm *vm, uint64_t gpa)
 {
     uint8_t raw[4];
 
-    load(vm, gpa, raw, sizeof raw);
+    load(vm, gpa, raw, sizeof(raw));
     return load_le32(raw);
 }
 
-/* --- Registers -------------------------------------------------------------
- */
+/* --- Registers ----------------------------------------------------------- */
 
 disco_status disco_vm_map_mmio(disco_vm *vm, uint64_t gpa, uint64_t bytes,
                                const char *key, const disco_mmio_ops *ops,
@@ -455,7 +448,7 @@ disco_status disco_vm_map_mmio(disco_vm *vm, uint64_t gpa, uint64_t bytes,
     region->bytes = bytes;
     region->ops = *ops;
     region->opaque = opaque;
-    snprintf(region->key, sizeof region->key, "%s", key);
+    snprintf(region->key, sizeof(region->key), "%s", key);
     vm->nregions++;
     if (out)
         *out = region;

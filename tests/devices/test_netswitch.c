@@ -33,7 +33,7 @@ struct fixture {
 static void station_new(struct fixture *f, struct station *s, int i)
 {
     uint8_t mac[6] = { 2, 0, 0, 0, 0, (uint8_t)i };
-    disco_net_backend be = { .size = sizeof be };
+    disco_net_backend be = { .size = sizeof(be) };
     uint16_t n;
 
     s->vm = fake_vm_new(f->machine, "vm");
@@ -54,7 +54,7 @@ static int setup(void **state)
     struct fixture *f = &fixture;
     int i;
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     *state = f;
     f->machine = fake_machine_new();
     if (disco_switch_create(f->machine, &f->sw))
@@ -116,7 +116,7 @@ static int got(struct fixture *f, int i)
 
 static disco_switch_stats stats(struct fixture *f)
 {
-    disco_switch_stats s = { .size = sizeof s };
+    disco_switch_stats s = { .size = sizeof(s) };
 
     assert_int_equal(disco_switch_stats_get(f->sw, &s), 0);
     return s;
@@ -276,7 +276,7 @@ static void bad_arguments(void **state)
 {
     struct fixture *f = *state;
     disco_net_backend be = { .size = 4 };
-    disco_net_backend full = { .size = sizeof full };
+    disco_net_backend full = { .size = sizeof(full) };
     disco_switch *sw;
     int i;
 

@@ -28,11 +28,11 @@ static int setup(void **state)
 
     *state = f;
     f->machine = fake_machine_new();
-    snprintf(f->dir, sizeof f->dir, "%s/disco-rawfile-XXXXXX",
-             tmp && strlen(tmp) < 30 ? tmp : "/tmp");
+    snprintf(f->dir, sizeof(f->dir), "%s/disco-rawfile-XXXXXX",
+             tmp && strlen(tmp) < 30 ? tmp : P_tmpdir);
     if (!mkdtemp(f->dir))
         return -1;
-    snprintf(f->path, sizeof f->path, "%.63s/disk", f->dir);
+    snprintf(f->path, sizeof(f->path), "%.63s/disk", f->dir);
     fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, DISK_BYTES) != 0)
         return -1;
@@ -82,7 +82,7 @@ static disco_status go(const disco_block_backend *be, uint32_t op, uint64_t at,
 static disco_status open_disk(struct fixture *f, uint32_t flags,
                               disco_block_backend *be)
 {
-    be->size = sizeof *be;
+    be->size = sizeof(*be);
     return disco_block_open_file(f->machine, f->path, flags, be);
 }
 
@@ -94,8 +94,8 @@ static void read_write_flush(void **state)
 
     assert_int_equal(open_disk(f, 0, &be), 0);
     assert_int_equal(be.bytes, DISK_BYTES);
-    assert_int_equal(be.size, sizeof be);
-    memset(a, 0x3c, sizeof a);
+    assert_int_equal(be.size, sizeof(be));
+    memset(a, 0x3c, sizeof(a));
     assert_int_equal(go(&be, DISCO_BLOCK_WRITE, DISK_BYTES - 1024, a, 1024), 0);
     assert_int_equal(go(&be, DISCO_BLOCK_FLUSH, 0, NULL, 0), 0);
     assert_int_equal(go(&be, DISCO_BLOCK_READ, DISK_BYTES - 1024, b, 1024), 0);
@@ -131,7 +131,7 @@ static void one_writer(void **state)
 {
     struct fixture *f = *state;
     disco_block_backend be, second;
-    disco_error err = { .size = sizeof err };
+    disco_error err = { .size = sizeof(err) };
 
     assert_int_equal(open_disk(f, 0, &be), 0);
     assert_int_equal(open_disk(f, 0, &second), DISCO_E_BUSY);
@@ -147,10 +147,10 @@ static void one_writer(void **state)
 static void files_that_are_no_disks(void **state)
 {
     struct fixture *f = *state;
-    disco_block_backend be = { .size = sizeof be };
+    disco_block_backend be = { .size = sizeof(be) };
     char path[160];
 
-    snprintf(path, sizeof path, "%s/none", f->dir);
+    snprintf(path, sizeof(path), "%s/none", f->dir);
     assert_int_equal(disco_block_open_file(f->machine, path, 0, &be),
                      DISCO_E_NOENT);
     assert_int_equal(disco_block_open_file(f->machine, f->dir, 0, &be),

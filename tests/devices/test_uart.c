@@ -32,9 +32,9 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct fixture *f = &fixture;
-    disco_char_backend be = { .size = sizeof be, .opaque = f };
+    disco_char_backend be = { .size = sizeof(be), .opaque = f };
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     be.write = on_write;
     f->machine = fake_machine_new();
     f->vm = fake_vm_new(f->machine, "vm0");

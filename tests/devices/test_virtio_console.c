@@ -46,10 +46,10 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct fixture *f = &fixture;
-    disco_char_backend be = { .size = sizeof be, .opaque = f };
+    disco_char_backend be = { .size = sizeof(be), .opaque = f };
     int err;
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     *state = f;
     be.write = on_write;
     f->machine = fake_machine_new();
@@ -169,7 +169,7 @@ static void input_is_bounded(void **state)
     static uint8_t text[5000];
     uint32_t id, bytes, i;
 
-    for (i = 0; i < sizeof text; i++)
+    for (i = 0; i < sizeof(text); i++)
         text[i] = (uint8_t)(i / 3);
     assert_int_equal(disco_vconsole_input(f->console, text, 100), 100);
     rx_buffer(f, 0, 100);

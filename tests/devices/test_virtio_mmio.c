@@ -62,7 +62,7 @@ static void device_destroy(struct vio *vio)
 
     (*dev->destroyed)++;
     vio_destroy(vio);
-    dev_free(vio->machine, dev, sizeof *dev);
+    dev_free(vio->machine, dev, sizeof(*dev));
 }
 
 static const struct vio_class device_class = {
@@ -88,11 +88,11 @@ static int setup(void **state)
     static struct fixture fixture;
     struct fixture *f = &fixture;
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     *state = f;
     f->machine = fake_machine_new();
     f->vm = fake_vm_new(f->machine, "vm0");
-    f->dev = dev_alloc(f->machine, sizeof *f->dev);
+    f->dev = dev_alloc(f->machine, sizeof(*f->dev));
     f->dev->destroyed = &f->destroyed;
     if (vio_init(&f->dev->vio, &device_class, f->vm, IRQ))
         return -1;

@@ -76,7 +76,7 @@ static int setup(void **state)
     static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 };
     struct fixture *f = &fixture;
     disco_net_backend be = {
-        .size = sizeof be,
+        .size = sizeof(be),
         .opaque = f,
         .send = on_send,
         .attach = on_attach,
@@ -85,9 +85,9 @@ static int setup(void **state)
     uint32_t i;
     int err;
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     *state = f;
-    for (i = 0; i < sizeof f->frame; i++)
+    for (i = 0; i < sizeof(f->frame); i++)
         f->frame[i] = (uint8_t)(i * 13 + i / 256);
     f->machine = fake_machine_new();
     f->vm = fake_vm_new(f->machine, "vm0");
@@ -120,7 +120,7 @@ static void rx_buffer(struct fixture *f, uint16_t i, uint32_t bytes)
 
 static disco_nic_stats stats(struct fixture *f)
 {
-    disco_nic_stats s = { .size = sizeof s };
+    disco_nic_stats s = { .size = sizeof(s) };
 
     assert_int_equal(disco_nic_stats_get(f->nic, &s), 0);
     return s;
@@ -216,7 +216,7 @@ static void transmit_bad_frames(void **state)
         { FAKE_RAM_BYTES - 20, 100, 0 },
         { GPA, 100, 0 },
     };
-    uint32_t n = sizeof bad / sizeof bad[0];
+    uint32_t n = sizeof(bad) / sizeof(bad[0]);
     uint32_t i, id, bytes;
 
     for (i = 0; i < n; i++) {
@@ -428,7 +428,7 @@ static void *flood_thread(void *opaque)
     uint8_t frame[200] = { 0 };
 
     while (!load_relaxed(&flood->stop))
-        disco_nic_deliver(flood->f->nic, frame, sizeof frame);
+        disco_nic_deliver(flood->f->nic, frame, sizeof(frame));
     return NULL;
 }
 

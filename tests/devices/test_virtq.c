@@ -42,7 +42,7 @@ static int setup(void **state)
     static struct fixture fixture;
     struct fixture *f = &fixture;
 
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     f->vm = fake_vm_new(fake_machine_new(), "vm0");
     virtq_init(&f->vq, f->vm, VIRTQ_SIZE_MAX);
     *state = f;
@@ -149,7 +149,7 @@ static void bad_sizes_and_places(void **state)
     static const uint32_t bad[] = { 0, 3, 7, 100, 512, 65536, UINT32_MAX };
     uint32_t i;
 
-    for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         virtq_stop(&f->vq);
         assert_int_equal(activate(f, bad[i], 0), DISCO_E_INVAL);
         assert_int_equal(f->vq.ready, 0);
@@ -314,7 +314,7 @@ static void indirect_sizes(void **state)
     };
     uint32_t i;
 
-    for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         desc(f, 0, TABLE, bad[i], INDIRECT, 0);
         assert_broken(f, 0);
     }

@@ -96,7 +96,7 @@ static void on_write(void *opaque, const uint8_t *data, uint32_t bytes)
 
 static void make_plain(struct fuzz *f)
 {
-    disco_char_backend chars = { .size = sizeof chars, .opaque = f };
+    disco_char_backend chars = { .size = sizeof(chars), .opaque = f };
 
     chars.write = on_write;
     require(!disco_intc_create(f->vm, INTC, FAKE_CPUS));
@@ -115,7 +115,7 @@ static void make_plain(struct fuzz *f)
 static void make_others(struct fuzz *f)
 {
     disco_block_backend disk = {
-        .size = sizeof disk,
+        .size = sizeof(disk),
         .bytes = DISK_BYTES,
         .opaque = f,
         .submit = disk_submit,
@@ -126,7 +126,7 @@ static void make_others(struct fuzz *f)
         !disco_virtio_blk_create(f->vm, VIRTIO + 2 * SLOT_BYTES, 10, &disk));
     require(!disco_switch_create(f->machine, &f->sw));
     for (i = 0; i < 2; i++) {
-        disco_net_backend port = { .size = sizeof port };
+        disco_net_backend port = { .size = sizeof(port) };
 
         require(!disco_switch_port(f->sw, &port));
         require(!disco_virtio_net_create(f->vm, VIRTIO + (3 + i) * SLOT_BYTES,
@@ -236,7 +236,7 @@ static void record(struct fuzz *f, const uint8_t *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fuzz *f = calloc(1, sizeof *f);
+    struct fuzz *f = calloc(1, sizeof(*f));
     size_t i;
 
     f->machine = fake_machine_new();

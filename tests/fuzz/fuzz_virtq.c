@@ -65,7 +65,7 @@ static void use_chain(struct virtq *vq, struct virtq_chain *chain,
 
     require((virtq_read(vq->vm, chain, at, buffer, bytes) == 0) <=
             (bytes == 0 || at + bytes <= chain->out_bytes));
-    memset(buffer, (int)value, sizeof buffer);
+    memset(buffer, (int)value, sizeof(buffer));
     require((virtq_write(vq->vm, chain, at, buffer, bytes) == 0) <=
             (bytes == 0 || at + bytes <= chain->in_bytes));
     virtq_push(vq, chain->head, value);
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     machine = fake_machine_new();
     vm = fake_vm_new(machine, "fuzz");
-    chain = malloc(sizeof *chain);
+    chain = malloc(sizeof(*chain));
     virtq_init(&vq, vm, VIRTQ_SIZE_MAX);
     vq.reg_num = 1u << (data[0] & OPTION_SIZE) % 9;
     vq.reg_desc = DESC;

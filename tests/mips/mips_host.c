@@ -54,7 +54,7 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
         return DISCO_BEHIND_NOTHING;
     if (h->kind[pfn] == HOST_NO_MEMORY)
         return DISCO_BEHIND_NO_MEMORY;
-    if (access == DISCO_EXEC &&
+    if (access == DISCO_EXEC && !h->pinned &&
         !(or_seq(&h->holders[pfn], 1u << v->index) >> v->index & 1))
         drop_write(v, pfn);
     page->host = page_host(h, pfn);
@@ -63,6 +63,8 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
     page->rights = DISCO_READ;
     if (h->kind[pfn] == HOST_RAM && !page->code)
         page->rights |= DISCO_WRITE;
+    if (access == DISCO_EXEC && !h->pinned)
+        page->rights |= DISCO_EXEC;
     return DISCO_BEHIND_RAM;
 }
 

@@ -77,6 +77,7 @@ struct mips_host {
     unsigned calls;
 
     uint32_t poll_bits; /* what poll returns besides what was requested */
+    bool pinned; /* no page may be held as code */
     unsigned barriers;
     unsigned resolves;
 

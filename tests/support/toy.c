@@ -351,13 +351,15 @@ static void put_announced(struct toy *t, const disco_backend_page *page,
 static void store_to_code(struct toy *t, const disco_backend_page *page,
                           uint8_t *p, unsigned bytes, uint64_t value)
 {
-    unsigned i;
+    unsigned i, j;
 
     t->host->code_store_begin(t->host->ctx, page->frame);
     put_announced(t, page, p, bytes, value);
     for (i = 0; i < TOY_CODE; i++)
         if (t->code[i].page && t->code[i].frame == page->frame)
-            memcpy(&t->code[i].word[((uintptr_t)p % PAGE) / 4], p, bytes);
+            for (j = 0; j < bytes; j += 4)
+                t->code[i].word[((uintptr_t)p % PAGE + j) / 4] =
+                    load_relaxed((uint32_t *)(void *)(p + j));
     t->host->code_store_end(t->host->ctx, page->frame);
 }
 
@@ -604,8 +606,8 @@ static void toy_run(void *state, disco_backend_run *run)
         }
         if (fetch(t, &word))
             return;
-        if (load_relaxed(t->host->request) && served(t))
-            return;
+        if (load_relaxed(t->host->request))
+            continue; /* what was fetched may be old by now */
         what = step(t, word);
         if (what == STEP_LEAVE)
             return;

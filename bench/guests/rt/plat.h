@@ -1,0 +1,15 @@
+/*
+ * plat.h - what a platform gives the benchmarks: a character out and an end.
+ */
+#ifndef PLAT_H
+#define PLAT_H
+
+#include <stdint.h>
+
+void plat_putc(char c);
+void plat_exit(int code) __attribute__((noreturn));
+/* Run the benchmark; 0 = its own number of repetitions. */
+void bench_main(unsigned long reps);
+/* "INFO name hex" */
+void plat_info(const char *name, uint64_t value);
+#endif

@@ -1,0 +1,51 @@
+/*
+ * guest_test.h - what the test programs of guests have in common: cmocka, the
+ * folder of built guests (first argument), and a run that must end well.
+ */
+#ifndef TESTS_GUEST_TEST_H
+#define TESTS_GUEST_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "harness.h"
+
+static const char *guests_folder;
+static struct guest_result results[HARNESS_VMS];
+
+/* Run it; every VM must end with status 0.  Says what the guest said if not. */
+static void __attribute__((unused)) run_well(const struct guest_config *config)
+{
+    const char *error = guest_run(guests_folder, config, results);
+    uint32_t vms = config->vms ? config->vms : 1;
+    int bad = error != NULL;
+
+    for (uint32_t i = 0; i < vms; i++)
+        bad |= !results[i].ended || results[i].status != 0;
+    if (!bad)
+        return;
+    fprintf(stderr, "%s, %u CPUs, mode %u, quantum %u: %s\n", config->name,
+            config->cpus, config->mode, (unsigned)config->quantum,
+            error ? error : "the guest reports failures");
+    for (uint32_t i = 0; i < vms; i++)
+        fprintf(stderr, "--- console of VM %u, status %u:\n%s\n", i,
+                results[i].status, results[i].console);
+    fail();
+}
+
+/* Take the folder from the command line; 0 when it is there. */
+static int take_folder(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s GUESTS-FOLDER\n", argv[0]);
+        return -1;
+    }
+    guests_folder = argv[1];
+    return 0;
+}
+#endif
