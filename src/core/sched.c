@@ -18,7 +18,8 @@ enum { QUANTUM_DEFAULT = 20000 };
 struct sched_entry {
     disco_vcpu *vcpu;
     uint32_t cpu;
-    int can_run; /* in this round */
+    int can_run;       /* in this round */
+    uint64_t start_ns; /* its VM's time when the round began */
 };
 
 struct disco_sched {
@@ -31,8 +32,7 @@ struct disco_sched {
     uint32_t count;
     uint32_t capacity;
     struct sched_entry *entry;
-    uint64_t round_ns; /* longest slice of the round, in VM time */
-    int is_running;    /* atomic */
+    int is_running; /* atomic */
 };
 
 disco_status disco_sched_create(disco_machine *machine,
@@ -141,6 +141,7 @@ disco_status disco_sched_add(disco_sched *sched, disco_vcpu *vcpu)
     sched->entry[sched->count].vcpu = vcpu;
     sched->entry[sched->count].cpu =
         sched->first_cpu + sched->added++ % sched->cpus;
+    sched->entry[sched->count].start_ns = disco_vm_time_ns(vcpu->vm);
     sched->entry[sched->count++].can_run = 0;
     return 0;
 }
@@ -187,21 +188,34 @@ static int vm_can_run(const struct disco_sched *s, const struct disco_vm *vm)
     return 0;
 }
 
-static void pass_vm(struct disco_vm *vm, uint64_t ns)
-{
-    if (!vm->clock.now_ns && ns)
-        disco_vm_advance(vm, disco_vm_time_ns(vm) + ns);
-}
-
-/* The round is over: VMs that only waited get its time. */
-static void end_round(struct disco_sched *s)
+static void begin_round(struct disco_sched *s)
 {
     uint32_t i;
 
     for (i = 0; i < s->count; i++)
-        if (is_first_of_vm(s, i) && !vm_can_run(s, s->entry[i].vcpu->vm))
-            pass_vm(s->entry[i].vcpu->vm, s->round_ns);
-    s->round_ns = 0;
+        s->entry[i].start_ns = disco_vm_time_ns(s->entry[i].vcpu->vm);
+}
+
+static uint64_t passed_ns(const struct sched_entry *e)
+{
+    return disco_vm_time_ns(e->vcpu->vm) - e->start_ns;
+}
+
+/* The round is over: VMs that wait get the time that others used. */
+static void end_round(struct disco_sched *s)
+{
+    uint64_t round_ns = 0;
+    struct disco_vm *vm;
+    uint32_t i;
+
+    for (i = 0; i < s->count; i++)
+        round_ns = max_u64(round_ns, passed_ns(&s->entry[i]));
+    for (i = 0; i < s->count; i++) {
+        vm = s->entry[i].vcpu->vm;
+        if (!vm->clock.now_ns && is_first_of_vm(s, i) && !vm_can_run(s, vm) &&
+            passed_ns(&s->entry[i]) < round_ns)
+            disco_vm_advance(vm, s->entry[i].start_ns + round_ns);
+    }
 }
 
 static int any_can_run(const struct disco_sched *s)
@@ -236,15 +250,12 @@ static disco_status slice(struct disco_sched *s, struct sched_entry *e,
                           disco_exit *exit)
 {
     disco_run run = { .size = sizeof(run), .max_insns = s->quantum };
-    uint64_t start = disco_vm_time_ns(e->vcpu->vm);
     disco_status status = disco_vcpu_run(e->vcpu, e->cpu, &run, exit);
 
     if (status)
         return status;
     e->can_run =
         exit->reason != DISCO_EXIT_IDLE && exit->reason != DISCO_EXIT_PARKED;
-    if (exit->ran_insns)
-        s->round_ns = max_u64(s->round_ns, exit->time_ns - start);
     return exit->reason != DISCO_EXIT_BUDGET && e->can_run &&
            exit->reason != DISCO_EXIT_YIELD;
 }
@@ -270,7 +281,9 @@ static disco_status run_rounds(struct disco_sched *s, uint64_t max_rounds,
     int was_now = 0; /* the round before was as idle, with an event due */
 
     while (!max_rounds || rounds < max_rounds) {
-        for (; s->next < s->count;) {
+        if (!s->next)
+            begin_round(s);
+        while (s->next < s->count) {
             e = &s->entry[s->next++];
             own.size = sizeof(own);
             status = slice(s, e, &own);

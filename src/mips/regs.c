@@ -78,12 +78,11 @@ static bool is_wide(unsigned reg)
 
 static uint64_t get_cp0(struct mips_cpu *cpu, unsigned reg)
 {
-    bool disco = cpu->disco;
-    uint64_t v;
+    uint64_t traps = cpu->stats.traps[DISCO_TRAP_PRIVILEGED];
+    uint64_t v = mips_cp0_read(cpu, reg);
 
-    cpu->disco = false; /* not the guest's doing: no trap counted */
-    v = mips_cp0_read(cpu, reg);
-    cpu->disco = disco;
+    /* Not the guest's doing. */
+    cpu->stats.traps[DISCO_TRAP_PRIVILEGED] = traps;
     return is_wide(reg) ? v : (uint32_t)v;
 }
 
@@ -180,9 +179,8 @@ static void set_tlb(struct mips_cpu *cpu, unsigned index, uint64_t value)
 
 static disco_status set_cp0(struct mips_cpu *cpu, unsigned reg, uint64_t value)
 {
-    bool disco = cpu->disco;
+    uint64_t traps = cpu->stats.traps[DISCO_TRAP_PRIVILEGED];
 
-    cpu->disco = false;
     switch (reg) {
     case C0_INDEX:
         cpu->index = (uint32_t)value & 0x8000003fu;
@@ -207,7 +205,7 @@ static disco_status set_cp0(struct mips_cpu *cpu, unsigned reg, uint64_t value)
         mips_cp0_write(cpu, reg, value);
         break;
     }
-    cpu->disco = disco;
+    cpu->stats.traps[DISCO_TRAP_PRIVILEGED] = traps;
     return DISCO_OK;
 }
 

@@ -1,5 +1,6 @@
 /*
- * test_alloc.c - the embedder's allocator and the default one, byte counts, log.
+ * test_alloc.c - the embedder's allocator and the default one, byte counts,
+ * log.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -33,8 +33,9 @@ static void test_set_and_get(void **state)
     errors_get(&e, &err);
     assert_int_equal(err.status, 0);
     assert_string_equal(err.text, "");
-    assert_int_equal(errors_set(&e, DISCO_E_RANGE, 0x40, "page 0x%x is bad", 64),
-                     DISCO_E_RANGE);
+    assert_int_equal(
+        errors_set(&e, DISCO_E_RANGE, 0x40, "page 0x%x is bad", 64),
+        DISCO_E_RANGE);
     errors_get(&e, &err);
     assert_int_equal(err.size, sizeof(err));
     assert_int_equal(err.status, DISCO_E_RANGE);

@@ -37,8 +37,7 @@ static const uint32_t observer[] = {
     TOY(TOY_CYCLE, 3, 0, 0), /* must not be below it */
     TOY(TOY_ST, 3, 4, 0),    /* publish ours */
     TOY(TOY_ST, 1, 5, 0),    /* device: r1 then r3 are compared */
-    TOY(TOY_ST, 3, 5, 8),
-    TOY(TOY_JMP, 0, 0, 0),
+    TOY(TOY_ST, 3, 5, 8),    TOY(TOY_JMP, 0, 0, 0),
 };
 
 struct watch {
@@ -118,7 +117,8 @@ static void on_tick(void *opaque, uint64_t now_ns)
         disco_timer_set(t->timer, now_ns + t->period);
 }
 
-static const uint32_t spin[] = { TOY(TOY_ADDI, 1, 1, 1), TOY(TOY_JMP, 0, 0, 0) };
+static const uint32_t spin[] = { TOY(TOY_ADDI, 1, 1, 1),
+                                 TOY(TOY_JMP, 0, 0, 0) };
 
 static void test_timer_is_exact(void **state)
 {

@@ -36,9 +36,12 @@ static struct fixture_config with_wake(struct host *h, uint32_t vcpus)
 
 /* Enable lines 0..2 and the timer, then wait; count wake-ups in r3. */
 static const uint32_t waiter[] = {
-    TOY(TOY_MASK, 0, 0, 0x87),         TOY(TOY_TIMER, 5, 0, 0),
-    TOY(TOY_CALL, 0, 0, DISCO_HC_IDLE), TOY(TOY_ADDI, 3, 3, 1),
-    TOY(TOY_LINES, 4, 0, 0),           TOY(TOY_BREAK, 0, 0, 0),
+    TOY(TOY_MASK, 0, 0, 0x87),
+    TOY(TOY_TIMER, 5, 0, 0),
+    TOY(TOY_CALL, 0, 0, DISCO_HC_IDLE),
+    TOY(TOY_ADDI, 3, 3, 1),
+    TOY(TOY_LINES, 4, 0, 0),
+    TOY(TOY_BREAK, 0, 0, 0),
 };
 
 static void test_line_wakes(void **state)

@@ -1,6 +1,6 @@
 /*
- * test_mmio.c - device registers: callbacks, exits, byte orders, what is allowed
- * inside.
+ * test_mmio.c - device registers: callbacks, exits, byte orders, what is
+ * allowed inside.
  */
 #include <string.h>
 
@@ -59,8 +59,8 @@ static const disco_mmio_ops dev_ops = {
 
 /* r1 = DEV; read to r2, write r3. */
 static const uint32_t program[] = {
-    TOY(TOY_ADDI, 1, 0, 2),  TOY(TOY_SHL, 1, 1, 20), TOY(TOY_LW, 2, 1, 4),
-    TOY(TOY_ST, 3, 1, 8),    TOY(TOY_LD, 4, 1, 16),  TOY(TOY_BREAK, 0, 0, 0),
+    TOY(TOY_ADDI, 1, 0, 2), TOY(TOY_SHL, 1, 1, 20), TOY(TOY_LW, 2, 1, 4),
+    TOY(TOY_ST, 3, 1, 8),   TOY(TOY_LD, 4, 1, 16),  TOY(TOY_BREAK, 0, 0, 0),
 };
 
 static void test_callbacks(void **state)
@@ -72,9 +72,8 @@ static void test_callbacks(void **state)
 
     (void)state;
     fixture_make(&f, NULL, program, 6);
-    assert_int_equal(disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d,
-                                       NULL),
-                     0);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d, NULL), 0);
     fixture_set_reg(&f, 0, 3, 0x8877665544332211);
     e = fixture_run(&f, 0, 3);
     assert_int_equal(e.reason, DISCO_EXIT_BUDGET);
@@ -173,9 +172,8 @@ static void test_failing_callback(void **state)
 
     (void)state;
     fixture_make(&f, NULL, program, 6);
-    assert_int_equal(disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d,
-                                       NULL),
-                     0);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d, NULL), 0);
     fixture_run(&f, 0, 2);
     for (i = 0; i < 3; i++) {
         d.status = statuses[i];
@@ -282,9 +280,8 @@ static void test_host_access(void **state)
 
     (void)state;
     fixture_make(&f, NULL, program, 6);
-    assert_int_equal(disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d,
-                                       NULL),
-                     0);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d, NULL), 0);
     assert_int_equal(
         disco_vm_map_mmio(f.vm, DEV + 24, 8, "silent", &silent, NULL, NULL), 0);
     assert_int_equal(disco_mmio_read(f.vm, DEV + 2, 2, &value), 0);
@@ -306,7 +303,7 @@ static void test_host_access(void **state)
 static void test_bus_errors(void **state)
 {
     static const uint32_t loads[] = {
-        TOY(TOY_LD, 2, 1, 24),  TOY(TOY_LD, 2, 1, 20), TOY(TOY_LD, 2, 1, 4),
+        TOY(TOY_LD, 2, 1, 24),  TOY(TOY_LD, 2, 1, 20),     TOY(TOY_LD, 2, 1, 4),
         TOY(TOY_LW, 2, 1, 100), TOY(TOY_LW, 2, 1, 0x2000),
     };
     struct device d = { .answer = 1 };
@@ -317,9 +314,8 @@ static void test_bus_errors(void **state)
     (void)state;
     for (i = 0; i < 5; i++) {
         fixture_make(&f, NULL, &loads[i], 1);
-        assert_int_equal(disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d,
-                                           NULL),
-                         0);
+        assert_int_equal(
+            disco_vm_map_mmio(f.vm, DEV, 24, "dev", &dev_ops, &d, NULL), 0);
         fixture_set_reg(&f, 0, 1, DEV);
         e = fixture_run(&f, 0, 0);
         assert_int_equal(e.reason, DISCO_EXIT_CALLBACK);

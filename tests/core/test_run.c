@@ -223,11 +223,9 @@ static void test_deterministic_runs_one(void **state)
 static void test_no_memory_exit(void **state)
 {
     static const uint32_t program[] = {
-        TOY(TOY_ADDI, 1, 0, 1),
-        TOY(TOY_SHL, 1, 1, 12),
+        TOY(TOY_ADDI, 1, 0, 1), TOY(TOY_SHL, 1, 1, 12),
         TOY(TOY_ADD, 2, 2, 1), /* next page */
-        TOY(TOY_ST, 2, 2, 0),
-        TOY(TOY_JMP, 0, 0, 8),
+        TOY(TOY_ST, 2, 2, 0),   TOY(TOY_JMP, 0, 0, 8),
     };
     struct fixture_config c = { .node_bytes = 8 * 4096 };
     struct fixture f;

@@ -115,25 +115,22 @@ static void test_holder_gives_up(void **state)
  */
 enum { FUNCTION = 0x3000, NUMBER = 0x4000, ROUNDS = 300 };
 static const uint32_t writer_code[] = {
-    TOY(TOY_ADDI, 3, 3, 1),  /* n + 1 */
-    TOY(TOY_ADD, 4, 5, 3),   /* template ADDI r7, r0, n */
-    TOY(TOY_SW, 4, 6, 0),    /* patch */
-    TOY(TOY_ST, 3, 8, 0),    /* publish */
-    TOY(TOY_BNE, 3, 9, -4),  /* until ROUNDS */
+    TOY(TOY_ADDI, 3, 3, 1), /* n + 1 */
+    TOY(TOY_ADD, 4, 5, 3),  /* template ADDI r7, r0, n */
+    TOY(TOY_SW, 4, 6, 0),   /* patch */
+    TOY(TOY_ST, 3, 8, 0),   /* publish */
+    TOY(TOY_BNE, 3, 9, -4), /* until ROUNDS */
     TOY(TOY_BREAK, 0, 0, 0),
 };
 static const uint32_t caller_code[] = {
     /* at 0x1000 */
-    TOY(TOY_LD, 3, 8, 0),   /* number */
-    TOY(TOY_JMP, 0, 6, 0),  /* call */
-    TOY(TOY_ST, 3, 10, 0),  /* 0x1008: device checks r3 <= r7 */
-    TOY(TOY_ST, 7, 10, 8),
-    TOY(TOY_BNE, 3, 9, -4),
-    TOY(TOY_BREAK, 0, 0, 0),
+    TOY(TOY_LD, 3, 8, 0),  /* number */
+    TOY(TOY_JMP, 0, 6, 0), /* call */
+    TOY(TOY_ST, 3, 10, 0), /* 0x1008: device checks r3 <= r7 */
+    TOY(TOY_ST, 7, 10, 8), TOY(TOY_BNE, 3, 9, -4), TOY(TOY_BREAK, 0, 0, 0),
 };
 static const uint32_t function_code[] = {
-    TOY(TOY_ADDI, 7, 0, 0),
-    TOY(TOY_JMP, 0, 11, 0), /* back to 0x1008 */
+    TOY(TOY_ADDI, 7, 0, 0), TOY(TOY_JMP, 0, 11, 0), /* back to 0x1008 */
 };
 
 struct checker {

@@ -169,9 +169,9 @@ static void test_pins_of_host_and_rom(void **state)
     assert_int_equal(disco_region_unmap(rom), DISCO_E_BUSY);
     assert_int_equal(disco_mem_unpin(f.vm, &p), 0);
     assert_int_equal(disco_region_unmap(rom), 0);
-    assert_int_equal(disco_mem_pin(f.vm, 0x300100, 3 * 4096,
-                                   DISCO_READ | DISCO_WRITE, &p),
-                     0);
+    assert_int_equal(
+        disco_mem_pin(f.vm, 0x300100, 3 * 4096, DISCO_READ | DISCO_WRITE, &p),
+        0);
     assert_ptr_equal(p.host, mem + 0x100);
     assert_int_equal(disco_region_unmap(host), DISCO_E_BUSY);
     assert_int_equal(disco_vm_destroy(f.vm), DISCO_E_BUSY);

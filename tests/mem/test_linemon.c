@@ -47,7 +47,7 @@ static void test_store_breaks_link(void **state)
     v = linemon_version(lm, page);
     linemon_lock(lm, page);
     linemon_unlock(lm, page);
-    assert_true(linemon_sc_begin(lm, page, v)); /* nothing was stored */
+    assert_true(linemon_sc_begin(lm, page, v));  /* nothing was stored */
     assert_false(linemon_sc_begin(lm, page, v)); /* locked */
     linemon_unlock(lm, page);
     free(lm);

@@ -58,8 +58,8 @@ static void test_node_full(void **state)
 /* Two vCPUs count in one page with LL/SC while it moves to and fro. */
 enum { COUNTS = 20000 };
 static const uint32_t counter[] = {
-    TOY(TOY_LL, 1, 2, 0),   TOY(TOY_ADDI, 1, 1, 1), TOY(TOY_SC, 1, 2, 0),
-    TOY(TOY_BEQ, 1, 0, -3), TOY(TOY_ADDI, 3, 3, 1), TOY(TOY_BNE, 3, 4, -5),
+    TOY(TOY_LL, 1, 2, 0),    TOY(TOY_ADDI, 1, 1, 1), TOY(TOY_SC, 1, 2, 0),
+    TOY(TOY_BEQ, 1, 0, -3),  TOY(TOY_ADDI, 3, 3, 1), TOY(TOY_BNE, 3, 4, -5),
     TOY(TOY_BREAK, 0, 0, 0),
 };
 
@@ -165,7 +165,7 @@ static void test_dma_under_load(void **state)
  * for torn values; pins, unpins and migrations on top.
  */
 static const uint32_t looker[] = {
-    TOY(TOY_LD, 1, 2, 0),  TOY(TOY_ST, 1, 5, 0), TOY(TOY_ADDI, 3, 3, 1),
+    TOY(TOY_LD, 1, 2, 0),   TOY(TOY_ST, 1, 5, 0),    TOY(TOY_ADDI, 3, 3, 1),
     TOY(TOY_BNE, 3, 4, -3), TOY(TOY_BREAK, 0, 0, 0),
 };
 
@@ -175,7 +175,7 @@ static disco_status look(void *opaque, const disco_mmio_access *a,
     uint64_t byte = value & 0xff;
 
     (void)a;
-    if (value != byte * 0x0101010101010101)
+    if (value != byte * UINT64_C(0x0101010101010101))
         __atomic_add_fetch((uint32_t *)opaque, 1, __ATOMIC_SEQ_CST);
     return 0;
 }
@@ -198,7 +198,7 @@ static void test_everything_at_once(void **state)
         fixture_set_reg(&f, i, 5, 0x200000);
     run_counters(&f, r, thread);
     for (j = 0; !both_done(r); j++) {
-        n = (j & 0xff) * 0x0101010101010101;
+        n = (j & 0xff) * UINT64_C(0x0101010101010101);
         for (i = 0; i < 64; i++)
             bytes[i] = n;
         assert_int_equal(disco_mem_write(f.vm, 0x1f00, bytes, 512), 0);
@@ -220,14 +220,10 @@ static void test_everything_at_once(void **state)
 /* Two vCPUs give pages back that the other uses: the content may go to zero,
  * but never to something else. */
 static const uint32_t releaser[] = {
-    TOY(TOY_ADDI, 1, 8, 0),
-    TOY(TOY_CALL, 0, 0, DISCO_HC_RELEASE_PAGE),
-    TOY(TOY_ST, 9, 8, 0),
-    TOY(TOY_LD, 1, 8, 0),
-    TOY(TOY_ST, 1, 5, 0),
-    TOY(TOY_ADDI, 3, 3, 1),
-    TOY(TOY_BNE, 3, 4, -6),
-    TOY(TOY_BREAK, 0, 0, 0),
+    TOY(TOY_ADDI, 1, 8, 0), TOY(TOY_CALL, 0, 0, DISCO_HC_RELEASE_PAGE),
+    TOY(TOY_ST, 9, 8, 0),   TOY(TOY_LD, 1, 8, 0),
+    TOY(TOY_ST, 1, 5, 0),   TOY(TOY_ADDI, 3, 3, 1),
+    TOY(TOY_BNE, 3, 4, -6), TOY(TOY_BREAK, 0, 0, 0),
 };
 
 static void test_release_from_both(void **state)
@@ -246,7 +242,7 @@ static void test_release_from_both(void **state)
     for (i = 0; i < 2; i++) {
         fixture_set_reg(&f, i, 5, 0x200000);
         fixture_set_reg(&f, i, 8, 0x3000);
-        fixture_set_reg(&f, i, 9, (i + 5) * 0x0101010101010101);
+        fixture_set_reg(&f, i, 9, (i + 5) * UINT64_C(0x0101010101010101));
     }
     run_counters(&f, r, thread);
     for (i = 0; i < 2; i++) {

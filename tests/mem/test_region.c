@@ -47,20 +47,24 @@ static void test_map_errors(void **state)
     assert_int_equal(
         disco_vm_map_host(f.vm, 0x200000, 4096, page, DISCO_WRITE, NULL),
         DISCO_E_INVAL);
-    assert_int_equal(disco_vm_map_mmio(f.vm, 0x200000, 4, NULL, &ops, NULL, NULL),
-                     DISCO_E_INVAL);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200000, 4, NULL, &ops, NULL, NULL),
+        DISCO_E_INVAL);
     assert_int_equal(disco_vm_map_mmio(f.vm, 0x200000, 4, "", &ops, NULL, NULL),
                      DISCO_E_INVAL);
-    assert_int_equal(disco_vm_map_mmio(f.vm, 0x200000, 4, "a", NULL, NULL, NULL),
-                     DISCO_E_INVAL);
-    assert_int_equal(disco_vm_map_mmio(f.vm, 0x200000, 4, "a", &ops, NULL, NULL),
-                     0);
-    assert_int_equal(disco_vm_map_mmio(f.vm, 0x200004, 4, "a", &ops, NULL, NULL),
-                     DISCO_E_EXISTS);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200000, 4, "a", NULL, NULL, NULL),
+        DISCO_E_INVAL);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200000, 4, "a", &ops, NULL, NULL), 0);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200004, 4, "a", &ops, NULL, NULL),
+        DISCO_E_EXISTS);
     fixture_error(&f, text);
     assert_non_null(strstr(text, "\"a\""));
-    assert_int_equal(disco_vm_map_mmio(f.vm, 0x200003, 4, "b", &ops, NULL, NULL),
-                     DISCO_E_EXISTS);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200003, 4, "b", &ops, NULL, NULL),
+        DISCO_E_EXISTS);
     assert_int_equal(disco_vm_map_ram(f.vm, 0x200000, 4096, NULL),
                      DISCO_E_EXISTS);
     fixture_drop(&f);
@@ -80,9 +84,9 @@ static void test_small_mmio(void **state)
         key[1] = 0;
         /* From the middle outwards, so that insertion moves others. */
         assert_int_equal(
-            disco_vm_map_mmio(f.vm,
-                              0x200000u + 3u * (unsigned)(i % 2 ? 50 + i : 50 - i),
-                              3, key, &ops, NULL, NULL),
+            disco_vm_map_mmio(
+                f.vm, 0x200000u + 3u * (unsigned)(i % 2 ? 50 + i : 50 - i), 3,
+                key, &ops, NULL, NULL),
             0);
     }
     fixture_drop(&f);
@@ -189,12 +193,11 @@ static void test_rom_and_host(void **state)
             assert_int_equal(
                 disco_vm_map_rom(f.vm, 0x1000000, 8192, &data, 8, &r), 0);
         else
-            assert_int_equal(
-                disco_vm_map_host(f.vm, 0x1000000, 8192, page,
-                                  i == 1 ? DISCO_READ
-                                         : DISCO_READ | DISCO_WRITE,
-                                  &r),
-                0);
+            assert_int_equal(disco_vm_map_host(
+                                 f.vm, 0x1000000, 8192, page,
+                                 i == 1 ? DISCO_READ : DISCO_READ | DISCO_WRITE,
+                                 &r),
+                             0);
         fixture_set_reg(&f, 0, 2, 0x1000000);
         fixture_set_reg(&f, 0, 3, 99);
         fixture_run(&f, 0, 0);
