@@ -216,7 +216,7 @@ struct mips_cpu {
     bool perf_ip;           /* IP7 by a performance counter */
     uint32_t index, wired, pagemask, framemask, prid, config, lladdr;
     uint32_t compare, watchlo, watchhi, ecc, taglo, taghi;
-    bool watch_waits;       /* a Watch exception for when EXL and ERL go */
+    bool watch_waits; /* a Watch exception for when EXL and ERL go */
     uint64_t entrylo[2], entryhi, context, xcontext_base, badvaddr;
     uint64_t epc, errorepc, diag;
     uint64_t badvpn;      /* VA bits of the last TLB exception */
@@ -254,7 +254,7 @@ struct mips_cpu {
     disco_status mmio_status;
     uint64_t mmio_value;
     struct host_watch watch[DISCO_WATCHES];
-    bool watching;   /* any of them */
+    bool watching;       /* any of them */
     uint64_t watch_insn; /* number of the instruction that left for one */
     uint64_t watch_gpa;
     uint32_t watch_bytes, watch_access;
