@@ -45,6 +45,14 @@ def run(command):
     return usage.ru_utime + usage.ru_stime, output
 
 
+def guest_path(build, folder, guest):
+    path = os.path.join(build, "bench", "guests", folder, guest)
+    if not os.path.exists(path):
+        sys.exit(f"run.py: no guest {path}; building it needs the MIPS cross "
+                 "compiler")
+    return path
+
+
 def checksum(output):
     match = re.search(r"BENCH \S+ \d+ ([0-9a-f]{16})", output)
     return match and match[1]
@@ -57,10 +65,7 @@ def measure(engines, guests, rounds, build):
         for guest in ["null"] + guests:
             turn = number % len(engines)
             for name, (folder, command) in engines[turn:] + engines[:turn]:
-                path = os.path.join(build, "bench", "guests", folder, guest)
-                if not os.path.exists(path):
-                    sys.exit(f"run.py: no guest {path}; the build needs the "
-                             "MIPS cross compiler")
+                path = guest_path(build, folder, guest)
                 seconds, output = run(command + [path])
                 found = checksum(output)
                 if not found:
@@ -77,7 +82,7 @@ def measure(engines, guests, rounds, build):
 def instructions(build, runner, guest):
     """Guest instructions of one run, by the runner's own statistics."""
     stats = os.path.join(build, "bench", f"{guest}.stats.json")
-    path = os.path.join(build, "bench", "guests", "disco-mips4", guest)
+    path = guest_path(build, "disco-mips4", guest)
     run(runner + ["--stats", stats, path])
     with open(stats) as file:
         return json.load(file)["vms"][0]["vcpus"][0]["insns"]

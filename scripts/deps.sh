@@ -17,16 +17,19 @@ libffi-dev:ffi.h
 libfdt-dev:libfdt.h
 libcmocka-dev:cmocka.h
 python3-cffi:py-cffi
+python3-pytest:py-pytest
+python3-dev:/usr/include/python3.*/Python.h
+g++:g++
+qemu-user:qemu-mips64
 gcc-mips64-linux-gnuabi64:mips64-linux-gnuabi64-gcc
 xz-utils:xz
 "
 slow="
 clang:clang
-libclang-rt-dev:clang
+libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/*/lib/linux
 clang-format-14:clang-format-14
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
 gcc-s390x-linux-gnu:s390x-linux-gnu-gcc
-qemu-user:qemu-aarch64
 "
 
 have_header() {
@@ -40,6 +43,8 @@ have() {
         /usr/bin/python3 -c 'import cffi' 2>/dev/null ||
             python3 -c 'import cffi' 2>/dev/null
         ;;
+    py-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;
+    /*) ls -d $1 >/dev/null 2>&1 ;;
     *.h) have_header "$1" ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac

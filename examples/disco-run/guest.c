@@ -74,6 +74,7 @@ int guest_load(struct guest *guest)
         .initrd = runner->initrd.data,
         .initrd_bytes = runner->initrd.bytes,
         .cmdline = runner->options->append,
+        .boot_cpu = runner->boot_cpu,
     };
     disco_status status = disco_board_load(guest->board, &image);
 

@@ -58,6 +58,7 @@ struct runner {
     uint32_t cpus;  /* of the machine */
     uint32_t threads;
     uint32_t order;
+    uint32_t boot_cpu; /* of a guest */
     uint64_t start_ns; /* host clock */
     uint64_t end_ns;
     void (*wake)(void *opaque); /* a vCPU became runnable; may be NULL */

@@ -289,6 +289,28 @@ static int find_order(struct runner *runner)
     return 0;
 }
 
+/*
+ * The vCPU that boots.  The driver of the interrupt controller opens a CPU's
+ * input on the CPU that happens to run its probe, and it numbers CPUs in the
+ * order of the device tree when it chooses where an interrupt goes, but as the
+ * controller does when it takes one.  A Linux whose board files leave the input
+ * of the boot CPU to that driver loses all device interrupts when init moves
+ * before the probe.  With the first two CPUs swapped they go to the second one,
+ * which is open always.
+ */
+static uint32_t find_boot_cpu(const struct runner *runner)
+{
+    static const char driver[] = "irq_bcm7038_l1";
+    static const char *const one_cpu[] = { "maxcpus=", "nr_cpus=", "nosmp" };
+    const struct options *o = runner->options;
+
+    for (size_t i = 0; i < sizeof(one_cpu) / sizeof(one_cpu[0]); i++)
+        if (o->append && strstr(o->append, one_cpu[i]))
+            return 0;
+    return o->cpus > 1 && memmem(runner->kernel.data, runner->kernel.bytes,
+                                 driver, sizeof(driver) - 1);
+}
+
 int runner_open(struct runner *runner, const struct options *options)
 {
     memset(runner, 0, sizeof(*runner));
@@ -306,6 +328,7 @@ int runner_open(struct runner *runner, const struct options *options)
         return -1;
     if (find_order(runner) || open_machine(runner))
         return -1;
+    runner->boot_cpu = find_boot_cpu(runner);
     runner->guest = calloc(options->vms, sizeof(*runner->guest));
     if (!runner->guest)
         return runner_fail(runner, "out of memory");

@@ -106,7 +106,8 @@ static int hold_workers(struct pool *pool)
     pthread_mutex_lock(&pool->lock);
     is_idle = pool->waiting == pool->threads;
     for (uint32_t i = 0; i < runner->options->vms && is_idle; i++)
-        is_idle = !has_runnable(&runner->guest[i]);
+        is_idle = runner->guest[i].state != GUEST_RUN ||
+                  !has_runnable(&runner->guest[i]);
     if (!is_idle && pool->waiting == pool->threads)
         pool_wake_locked(pool);
     pool->is_passing = is_idle;

@@ -157,12 +157,14 @@ typedef struct disco_board_image {
     const void *initrd; /* may be NULL */
     uint64_t initrd_bytes;
     const char *cmdline; /* may be NULL */
+    uint32_t boot_cpu;   /* the vCPU that starts; first in the device tree */
+    uint32_t reserved;
 } disco_board_image;
 
 /*
  * Load kernel and initrd, write the device tree (UNSUPPORTED without libfdt
  * only if the kernel needs one: then a0 = a1 = 0), set the entry registers of
- * vCPU 0 UHI-style and start it.  After disco_vm_reset call it again.
+ * the boot vCPU UHI-style and start it.  After disco_vm_reset call it again.
  * Errors: CORRUPT, MISMATCH (byte order of ELF and vCPUs), RANGE (does not fit
  * in RAM), NOMEM, STATE.
  */

@@ -58,6 +58,9 @@ DISCO_API disco_status disco_vcpu_reset(disco_vcpu *vcpu);
  */
 DISCO_API disco_status disco_vcpu_start(disco_vcpu *vcpu, uint64_t pc);
 
+/* 1 until disco_vcpu_start.  Thread: any. */
+DISCO_API int32_t disco_vcpu_is_parked(const disco_vcpu *vcpu);
+
 /* Why a run ended. */
 #define DISCO_EXIT_LIST(X)                                                     \
     X(BUDGET, 1)    /* max_insns or until_ns reached */                        \

@@ -3,7 +3,7 @@
  */
 #include <disco/types.h>
 
-#include "core/hostcall.h"
+#include "core/hostffi.h"
 #include "core/vm.h"
 
 uint32_t disco_version(void)
@@ -22,7 +22,7 @@ uint64_t disco_cap(uint32_t cap)
 {
     switch (cap) {
     case DISCO_CAP_HOST_FUNCTIONS:
-        return (uint64_t)hostcall_has_floats();
+        return (uint64_t)hostffi_is_there();
     case DISCO_CAP_DEVICE_TREE:
         return HAS_DEVICE_TREE;
     case DISCO_CAP_THREADS:

@@ -30,5 +30,7 @@ uint64_t disco_vm_time_ns(const disco_vm *vm)
 {
     struct clock *c = &((struct disco_vm *)(uintptr_t)vm)->clock;
 
+    if (!vm)
+        return 0;
     return clock_cycles_to_ns(c, clock_now(c));
 }

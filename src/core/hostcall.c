@@ -1,6 +1,6 @@
 /*
  * hostcall.c - see hostcall.h.  Integer-only signatures are called directly
- * through a function of six words; the rest goes through libffi, when there.
+ * through a function of six words; the rest goes through hostffi.c.
  *
  * Guest pointers are virtual addresses of the calling context.  The function
  * sees a copy; what it changed is written back, so that a neighbour's stores
@@ -10,18 +10,14 @@
 
 #include <string.h>
 
-#ifdef HAVE_FFI
-#include <ffi.h>
-#endif
-
 #include <disco/guest.h>
 
 #include "base/bits.h"
+#include "core/hostffi.h"
 #include "core/vcpu.h"
 #include "mem/copy.h"
 
 enum { PTR_BYTES = 4096, BUF_BYTES_MAX = 1 << 20 };
-enum { CALL_WORDS = 6 };
 
 /* A copy of guest memory during a call. */
 struct bounce {
@@ -33,143 +29,12 @@ struct bounce {
 struct call {
     struct disco_vcpu *v;
     const struct host_function *f;
-    uint64_t word[CALL_WORDS]; /* of the host's function */
-    uint8_t type[CALL_WORDS];
+    uint64_t word[HOST_CALL_WORDS]; /* of the host's function */
+    uint8_t type[HOST_CALL_WORDS];
     uint32_t words;
     struct bounce bounce[HOST_WORDS_MAX];
     uint32_t bounces;
 };
-
-#ifdef HAVE_FFI
-
-struct ffi_call_plan {
-    ffi_cif cif;
-    ffi_type *types[CALL_WORDS];
-};
-
-static ffi_type *ffi_type_of(enum host_type type)
-{
-    static ffi_type *const map[HOST_TYPE_COUNT] = {
-        [HOST_VOID] = &ffi_type_void,   [HOST_U8] = &ffi_type_uint8,
-        [HOST_I8] = &ffi_type_sint8,    [HOST_U16] = &ffi_type_uint16,
-        [HOST_I16] = &ffi_type_sint16,  [HOST_U32] = &ffi_type_uint32,
-        [HOST_I32] = &ffi_type_sint32,  [HOST_U64] = &ffi_type_uint64,
-        [HOST_I64] = &ffi_type_sint64,  [HOST_F32] = &ffi_type_float,
-        [HOST_F64] = &ffi_type_double,  [HOST_PTR] = &ffi_type_pointer,
-        [HOST_BUF] = &ffi_type_pointer,
-    };
-
-    return map[type];
-}
-
-static disco_status plan_make(struct alloc *alloc, struct host_function *f)
-{
-    struct ffi_call_plan *plan = alloc_zeroed(alloc, sizeof(*plan));
-    uint32_t n = 0, i;
-
-    if (!plan)
-        return DISCO_E_NOMEM;
-    if (f->flags & DISCO_HOST_FN_OPAQUE)
-        plan->types[n++] = &ffi_type_pointer;
-    for (i = 0; i < f->sig.args; i++) {
-        plan->types[n++] = ffi_type_of((enum host_type)f->sig.arg[i]);
-        if (f->sig.arg[i] == HOST_BUF)
-            plan->types[n++] = &ffi_type_uint64;
-    }
-    if (ffi_prep_cif(&plan->cif, FFI_DEFAULT_ABI, n,
-                     ffi_type_of((enum host_type)f->sig.ret),
-                     plan->types) != FFI_OK) {
-        alloc_free(alloc, plan, sizeof(*plan));
-        return DISCO_E_UNSUPPORTED;
-    }
-    f->call = plan;
-    return 0;
-}
-
-static void plan_free(struct alloc *alloc, struct host_function *f)
-{
-    alloc_free(alloc, f->call, sizeof(struct ffi_call_plan));
-}
-
-/* A word as the bytes of its type: they are at its low end. */
-union ffi_slot {
-    uint8_t u8;
-    uint16_t u16;
-    uint32_t u32;
-    uint64_t u64;
-    void *ptr;
-};
-
-static void slot_set(union ffi_slot *slot, enum host_type type, uint64_t word)
-{
-    if (type == HOST_U8 || type == HOST_I8)
-        slot->u8 = (uint8_t)word;
-    else if (type == HOST_U16 || type == HOST_I16)
-        slot->u16 = (uint16_t)word;
-    else if (type == HOST_U32 || type == HOST_I32 || type == HOST_F32)
-        slot->u32 = (uint32_t)word;
-    else if (type == HOST_PTR)
-        slot->ptr = (void *)(uintptr_t)word;
-    else
-        slot->u64 = word;
-}
-
-static uint64_t plan_call(struct call *c)
-{
-    struct ffi_call_plan *plan = c->f->call;
-    union ffi_slot slot[CALL_WORDS];
-    void *values[CALL_WORDS];
-    union {
-        ffi_arg integer;
-        uint32_t f32;
-        uint64_t f64;
-    } result = { 0 };
-    uint32_t i;
-
-    for (i = 0; i < c->words; i++) {
-        slot_set(&slot[i], (enum host_type)c->type[i], c->word[i]);
-        values[i] = &slot[i];
-    }
-    ffi_call(&plan->cif, c->f->fn, &result, values);
-    if (c->f->sig.ret == HOST_F32)
-        return result.f32;
-    if (c->f->sig.ret == HOST_F64)
-        return result.f64;
-    return (uint64_t)result.integer;
-}
-
-int hostcall_has_floats(void)
-{
-    return 1;
-}
-
-#else
-
-static disco_status plan_make(struct alloc *alloc, struct host_function *f)
-{
-    (void)alloc;
-    (void)f;
-    return DISCO_E_UNSUPPORTED;
-}
-
-static void plan_free(struct alloc *alloc, struct host_function *f)
-{
-    (void)alloc;
-    (void)f;
-}
-
-static uint64_t plan_call(struct call *c)
-{
-    (void)c;
-    return 0;
-}
-
-int hostcall_has_floats(void)
-{
-    return 0;
-}
-
-#endif
 
 static uint64_t call_words(const struct call *c)
 {
@@ -179,6 +44,13 @@ static uint64_t call_words(const struct call *c)
 
     return fn(c->word[0], c->word[1], c->word[2], c->word[3], c->word[4],
               c->word[5]);
+}
+
+static uint64_t call_function(const struct call *c)
+{
+    if (!c->f->plan)
+        return call_words(c);
+    return hostffi_call(c->f->plan, c->f->fn, c->type, c->word, c->words);
 }
 
 /* One piece of a guest buffer that lies in one page. */
@@ -329,7 +201,7 @@ uint64_t hostcall_do(struct disco_vcpu *v, uint64_t number,
     vcpu_callback_begin(v);
     error = marshal(&c, arg);
     if (!error) {
-        *value = c.f->call ? plan_call(&c) : call_words(&c);
+        *value = call_function(&c);
         *value = hostsig_convert((enum host_type)c.f->sig.ret, *value);
         for (i = 0; i < c.bounces && !error; i++)
             error = bounce_write(&c, &c.bounce[i]);
@@ -365,7 +237,7 @@ static disco_status add(struct disco_vm *vm, struct host_function *f,
     disco_status status = reserve(vm);
 
     if (!status && f->sig.has_float)
-        status = plan_make(vm_alloc(vm), f);
+        status = hostffi_plan(vm_alloc(vm), &f->sig, f->flags, &f->plan);
     if (status)
         return status;
     vm->functions.v[vm->functions.count++] = *f;
@@ -417,7 +289,6 @@ void hostcall_destroy(struct disco_vm *vm)
     uint32_t i;
 
     for (i = 0; i < all->count; i++)
-        if (all->v[i].call)
-            plan_free(vm_alloc(vm), &all->v[i]);
+        hostffi_free(vm_alloc(vm), all->v[i].plan);
     alloc_free(vm_alloc(vm), all->v, all->capacity * sizeof(*all->v));
 }

@@ -13,10 +13,7 @@ struct host_function {
     uint32_t flags; /* DISCO_HOST_FN_* */
     void (*fn)(void);
     void *opaque;
-    void *call; /* owned: prepared call, for signatures with floats */
+    struct host_plan *plan; /* owned; NULL: integers only, called directly */
 };
-
-/* 1 when functions with floating-point arguments can be called. */
-int hostcall_has_floats(void);
 
 #endif

@@ -245,6 +245,11 @@ disco_status disco_vcpu_reset(disco_vcpu *vcpu)
     return 0;
 }
 
+int32_t disco_vcpu_is_parked(const disco_vcpu *vcpu)
+{
+    return vcpu && load_seq(&vcpu->is_parked);
+}
+
 disco_status disco_vcpu_start(disco_vcpu *vcpu, uint64_t pc)
 {
     disco_status status;

@@ -151,6 +151,7 @@ static disco_status plan(disco_board *board, const disco_board_image *image,
         .slots = board->slots,
         .initrd_bytes = image->initrd_bytes,
         .cmdline = image->cmdline,
+        .boot_cpu = image->boot_cpu,
     };
     uint64_t room = board_tree_bytes_max(&tree);
     disco_status status;
@@ -197,8 +198,9 @@ static disco_status copy_in(disco_board *board, const disco_board_image *image,
     return status;
 }
 
-/* Registers of vCPU 0 at the entry point (DESIGN: UHI-style). */
-static disco_status start(disco_board *board, const struct elf_image *elf,
+/* Registers of the boot vCPU at the entry point: UHI-style. */
+static disco_status start(disco_board *board, uint32_t boot_cpu,
+                          const struct elf_image *elf,
                           const struct board_place *place)
 {
     static const uint64_t ids[] = {
@@ -207,7 +209,7 @@ static disco_status start(disco_board *board, const struct elf_image *elf,
         DISCO_REG_CP0(CP0_STATUS),
         DISCO_REG_CP0(CP0_CONFIG),
     };
-    disco_vcpu *vcpu = disco_vm_vcpu(board->vm, 0);
+    disco_vcpu *vcpu = disco_vm_vcpu(board->vm, boot_cpu);
     uint64_t config_id = DISCO_REG_CP0(CP0_CONFIG);
     uint64_t values[4] = { 0 };
     uint64_t config = 0;
@@ -258,11 +260,11 @@ static disco_status load(disco_board *board, const disco_board_image *image,
     if (status)
         return error_fill(err, status, 0, "cannot copy the kernel: %s",
                           disco_status_text(status));
-    status = start(board, &elf, &place);
+    status = start(board, image->boot_cpu, &elf, &place);
     if (status)
-        return error_fill(err, status, elf.entry,
-                          "cannot start vCPU 0 at 0x%" PRIx64 ": %s", elf.entry,
-                          disco_status_text(status));
+        return error_fill(
+            err, status, elf.entry, "cannot start vCPU %u at 0x%" PRIx64 ": %s",
+            image->boot_cpu, elf.entry, disco_status_text(status));
     board->loaded = 1;
     return 0;
 }
@@ -273,9 +275,12 @@ static disco_status check_image(const disco_board *board,
 {
     if (!image->kernel)
         return error_fill(err, DISCO_E_INVAL, 0, "no kernel is given");
-    if (image->flags)
+    if (image->flags || image->reserved)
         return error_fill(err, DISCO_E_INVAL, 0, "unknown image flags 0x%x",
                           image->flags);
+    if (image->boot_cpu >= board->cpus)
+        return error_fill(err, DISCO_E_INVAL, image->boot_cpu,
+                          "there is no vCPU %u to start", image->boot_cpu);
     if (image->initrd_bytes && !image->initrd)
         return error_fill(err, DISCO_E_INVAL, 0, "an initrd without data");
     if (board->loaded)

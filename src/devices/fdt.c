@@ -176,18 +176,26 @@ static void write_memory(struct tree_writer *w, const struct board_tree *tree)
     node_end(w);
 }
 
+static void write_cpu(struct tree_writer *w, const struct board_tree *tree,
+                      uint32_t cpu)
+{
+    node_begin_at(w, "cpu", cpu);
+    put_text(w, "device_type", "cpu");
+    put_text(w, "compatible", "mips,r10000");
+    put_u32(w, "reg", cpu);
+    put_u32(w, "timebase-frequency", tree->timebase_hz);
+    node_end(w);
+}
+
+/* The one that boots comes first: guests number CPUs in this order. */
 static void write_cpus(struct tree_writer *w, const struct board_tree *tree)
 {
     node_begin(w, "cpus");
     put_cells(w, 1, 0);
-    for (uint32_t i = 0; i < tree->cpus; i++) {
-        node_begin_at(w, "cpu", i);
-        put_text(w, "device_type", "cpu");
-        put_text(w, "compatible", "mips,r10000");
-        put_u32(w, "reg", i);
-        put_u32(w, "timebase-frequency", tree->timebase_hz);
-        node_end(w);
-    }
+    write_cpu(w, tree, tree->boot_cpu);
+    for (uint32_t i = 0; i < tree->cpus; i++)
+        if (i != tree->boot_cpu)
+            write_cpu(w, tree, i);
     node_end(w);
     node_begin(w, "interrupt-controller");
     put_text(w, "compatible", "mti,cpu-interrupt-controller");

@@ -14,7 +14,7 @@ struct board_tree {
     uint32_t mode;        /* DISCO_MODE_* */
     uint32_t timebase_hz; /* of CP0 Count */
     uint32_t slots;       /* virtio slots 0..slots - 1 are in use */
-    uint32_t reserved;
+    uint32_t boot_cpu;
     uint64_t initrd_gpa;
     uint64_t initrd_bytes; /* 0 = none */
     const char *cmdline;   /* may be NULL */

@@ -70,13 +70,8 @@ static disco_status mailbox_read(void *opaque, const disco_mmio_access *access,
     return err;
 }
 
-/*
- * Let a parked CPU run with what its window holds.  `caller` is the vCPU that
- * writes; it runs, hence cannot be the target, and neither can CPU 0, which the
- * board starts.
- */
-static void mailbox_start_give(struct mailbox *box, uint32_t index,
-                               const disco_vcpu *caller)
+/* Let a parked CPU run with what its window holds. */
+static void mailbox_start_give(struct mailbox *box, uint32_t index)
 {
     const uint64_t ids[2] = { DISCO_REG_GPR(GPR_SP), DISCO_REG_GPR(GPR_GP) };
     uint64_t values[2] = { box->cpu[index].sp, box->cpu[index].gp };
@@ -84,7 +79,7 @@ static void mailbox_start_give(struct mailbox *box, uint32_t index,
     uint64_t pc = box->cpu[index].pc;
     disco_vcpu *vcpu = disco_vm_vcpu(box->irq.vm, index);
 
-    if (!vcpu || vcpu == caller || index == 0 || box->started & bit) {
+    if (!vcpu || !disco_vcpu_is_parked(vcpu) || box->started & bit) {
         lock_give(&box->lock);
         return;
     }
@@ -127,7 +122,7 @@ static disco_status mailbox_write(void *opaque, const disco_mmio_access *access,
         break;
     case DISCO_MAILBOX_PC:
         cpu->pc = value;
-        mailbox_start_give(box, (uint32_t)index, access->vcpu);
+        mailbox_start_give(box, (uint32_t)index);
         return 0;
     default:
         err = DISCO_E_FAULT;

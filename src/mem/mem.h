@@ -22,6 +22,7 @@ struct mem {
     struct linemon *lm;
     struct shoot_all vcpus;
     struct shoot_stats shoot; /* atomics */
+    uint32_t moves;           /* pages on their way: LOOSE or MAP_MOVING */
 };
 
 disco_status mem_init(struct mem *mem, struct context *ctx, uint32_t nodes,

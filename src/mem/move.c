@@ -52,6 +52,7 @@ disco_status page_release(struct physmap *pm, struct pfn pfn,
     uint64_t entry;
 
     mem_lock(pm->mem);
+    pm->mem->moves++;
     status = page_isolate(pm, pfn, self, &entry);
     if (!status) {
         linemon_page_moved(pm->mem->lm, entry_host(pm, entry));
@@ -59,6 +60,7 @@ disco_status page_release(struct physmap *pm, struct pfn pfn,
         if (!(entry & MAP_FOREIGN))
             frame_give(&pm->mem->frames, entry_mfn(entry));
     }
+    pm->mem->moves--;
     mem_unlock(pm->mem);
     return status;
 }
@@ -104,6 +106,7 @@ disco_status page_migrate(struct physmap *pm, struct pfn pfn, uint32_t node,
     struct mfn to;
 
     mem_lock(pm->mem);
+    pm->mem->moves++;
     entry = physmap_entry(pm, pfn);
     if (!(entry & MAP_PRESENT))
         status = DISCO_E_NOENT;
@@ -120,6 +123,7 @@ disco_status page_migrate(struct physmap *pm, struct pfn pfn, uint32_t node,
         else
             put_elsewhere(pm, pfn, entry, to);
     }
+    pm->mem->moves--;
     mem_unlock(pm->mem);
     return status;
 }

@@ -67,7 +67,8 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
     place->plain = !cpu->shared || page.rights & DISCO_EXCLUSIVE;
     place->frame = page.frame;
     if (access == DISCO_WRITE && !(page.rights & DISCO_WRITE)) {
-        place->code = page.code;
+        place->own = page.code && page.rights & DISCO_EXCLUSIVE;
+        place->code = page.code && !place->own;
         place->dropped = !page.code;
         return RES_OK;
     }
@@ -215,6 +216,8 @@ enum mips_result access_code_begin(struct mips_cpu *cpu, uint64_t va,
 {
     const disco_backend_host *host = cpu->host;
 
+    if (place->own)
+        mips_code_store(cpu, place->frame, (uint32_t)(va & PAGE_OFFSET), bytes);
     while (place->code) {
         uint64_t frame = place->frame;
         enum mips_result result;
@@ -244,9 +247,18 @@ void access_code_end(struct mips_cpu *cpu, const struct place *place)
 enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
                                  unsigned bytes, uint64_t value)
 {
+    struct access_table *table = cpu->table;
     struct place place;
-    enum mips_result result = access_find(cpu, va, bytes, DISCO_WRITE, &place);
+    enum mips_result result;
 
+    if (table->own_tag == (va & (PAGE_MASK | (bytes - 1)))) {
+        uint32_t at = (uint32_t)(va & PAGE_OFFSET);
+
+        mips_code_store(cpu, table->own_frame, at, bytes);
+        access_store(cpu, table->own_host + at, bytes, value);
+        return RES_OK;
+    }
+    result = access_find(cpu, va, bytes, DISCO_WRITE, &place);
     if (unlikely(result != RES_OK))
         return result;
     if (!place.host) {
@@ -259,5 +271,11 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     if (!place.dropped)
         access_store_ram(cpu, &place, 0, bytes, value);
     access_code_end(cpu, &place);
+    if (place.own && !watch_page(cpu, place.gpa)) {
+        table->own_tag = va & PAGE_MASK;
+        table->own_host = place.host - (va & PAGE_OFFSET);
+        table->own_frame = place.frame;
+        table->used = true;
+    }
     return RES_OK;
 }

@@ -15,6 +15,7 @@ struct place {
     uint64_t frame;
     bool plain;   /* nobody watches stores */
     bool code;    /* stores need code_begin */
+    bool own;     /* a page of code that nobody else uses */
     bool dropped; /* a store to ROM */
 };
 

@@ -144,9 +144,22 @@ struct fetch_entry {
 #define NO_TAG UINT64_MAX
 enum { ACCESS_ENTRIES = 512, FETCH_ENTRIES = 256, CODE_BUCKETS = 512 };
 
+/* Places of a page in the tables: arrays a power of two apart do not meet. */
+static inline unsigned access_index(uint64_t va)
+{
+    return (unsigned)(va >> PAGE_BITS ^ va >> 21) & (ACCESS_ENTRIES - 1);
+}
+
 struct access_table {
     struct access_entry data[ACCESS_ENTRIES];
     struct fetch_entry fetch[FETCH_ENTRIES];
+    /*
+     * One page that holds decoded code of ours alone: stores reach the slots
+     * directly.  NO_TAG when there is none.
+     */
+    uint64_t own_tag;
+    uint8_t *own_host;
+    uint64_t own_frame;
     uint32_t config; /* what the entries depend on: CFG_* */
     bool used;       /* anything entered since the last flush */
 };

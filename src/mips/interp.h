@@ -44,7 +44,7 @@ static inline uint64_t order64(uint64_t v, bool big)
 static inline struct access_entry *access_slot(struct mips_cpu *cpu,
                                                uint64_t va)
 {
-    return &cpu->table->data[va >> PAGE_BITS & (ACCESS_ENTRIES - 1)];
+    return &cpu->table->data[access_index(va)];
 }
 
 static inline uint8_t *access_host(const struct access_entry *e, uint64_t va)

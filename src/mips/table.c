@@ -27,6 +27,7 @@ void mips_table_flush(struct mips_cpu *cpu, struct access_table *table)
         drop_entry(&table->data[i]);
     for (unsigned i = 0; i < FETCH_ENTRIES; i++)
         table->fetch[i].tag = NO_TAG;
+    table->own_tag = NO_TAG;
     table->used = false;
 }
 
@@ -50,6 +51,7 @@ void mips_tables_drop_asid(struct mips_cpu *cpu)
 
         if (!t->used)
             continue;
+        t->own_tag = NO_TAG;
         for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
             struct access_entry *e = &t->data[i];
 
@@ -64,11 +66,13 @@ void mips_tables_drop_asid(struct mips_cpu *cpu)
 
 static void drop_page(struct access_table *t, uint64_t va)
 {
-    struct access_entry *e = &t->data[va >> PAGE_BITS & (ACCESS_ENTRIES - 1)];
+    struct access_entry *e = &t->data[access_index(va)];
     struct fetch_entry *f = &t->fetch[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
 
     if (entry_page(e) == va)
         drop_entry(e);
+    if (t->own_tag == va)
+        t->own_tag = NO_TAG;
     if (f->tag == va)
         f->tag = NO_TAG;
 }
@@ -102,6 +106,7 @@ void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
 
         if (!t->used)
             continue;
+        t->own_tag = NO_TAG;
         for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
             struct access_entry *e = &t->data[i];
             uint64_t va = entry_page(e);

@@ -274,6 +274,29 @@ static void test_capabilities(void **state)
     assert_int_equal(disco_cap(9999), 0);
 }
 
+/* With VERIFY every call walks, and nothing is found. */
+static void test_verify_flag(void **state)
+{
+    static const uint32_t program[] = {
+        TOY(TOY_ST, 1, 2, 0),
+        TOY(TOY_BREAK, 0, 0, 0),
+    };
+    struct fixture_config c = { .nodes = 2, .flags = DISCO_MACHINE_VERIFY };
+    disco_region *r;
+    struct fixture f;
+
+    (void)state;
+    fixture_make(&f, &c, program, 2);
+    fixture_set_reg(&f, 0, 2, 0x4000);
+    fixture_run(&f, 0, 0);
+    assert_int_equal(disco_page_migrate(f.vm, 0x4000, 1), 0);
+    assert_int_equal(disco_vm_map_ram(f.vm, 0x1000000, 4096, &r), 0);
+    assert_int_equal(disco_region_unmap(r), 0);
+    assert_int_equal(disco_vm_advance(f.vm, 5000), 0);
+    assert_int_equal(disco_vm_reset(f.vm), 0);
+    fixture_drop(&f);
+}
+
 /* An untouched VM is cheap, and creating it leaves nothing behind. */
 static void test_cheap_vm(void **state)
 {
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_registers),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_verify_flag),
         cmocka_unit_test(test_cheap_vm),
     };
 

@@ -224,6 +224,11 @@ disco_status disco_vcpu_idle(disco_vcpu *vcpu)
     return 0;
 }
 
+int32_t disco_vcpu_is_parked(const disco_vcpu *vcpu)
+{
+    return !vcpu->running;
+}
+
 disco_status disco_vcpu_start(disco_vcpu *vcpu, uint64_t pc)
 {
     if (vcpu->running)

@@ -38,6 +38,14 @@ static void __attribute__((unused)) run_well(const struct guest_config *config)
     fail();
 }
 
+enum { SKIPPED = 77 };
+
+/* Without a device tree guests know one CPU, little memory and no options. */
+static int __attribute__((unused)) have_device_tree(void)
+{
+    return disco_cap(DISCO_CAP_DEVICE_TREE) != 0;
+}
+
 /* Take the folder from the command line; 0 when it is there. */
 static int take_folder(int argc, char **argv)
 {

@@ -4,9 +4,10 @@
  */
 #include "guest_test.h"
 
-static const char *const programs[] = { "branch", "code",  "except", "fp",
-                                        "int",    "llsc",  "mem",    "mode",
-                                        "smc",    "timer", "tlb",    "watch" };
+static const char *const programs[] = { "branch", "code",   "except", "fp",
+                                        "int",    "llsc",   "mem",    "mode",
+                                        "smc",    "system", "timer",  "tlb",
+                                        "watch" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 static void run_programs(const char *opt, uint32_t mode, uint64_t quantum)

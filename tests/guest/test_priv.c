@@ -77,6 +77,21 @@ static void test_protected_spaces(void **state)
     }
 }
 
+/* Monitor calls; the program also looks at the page of CP0 registers. */
+static void test_calls(void **state)
+{
+    const disco_vcpu_stats *s = &results[0].vcpu[0];
+
+    (void)state;
+    run_one("priv-calls", DISCO_MODE_EXACT);
+    assert_non_null(strstr(results[0].console, "monitor: no\n"));
+    assert_int_equal(s->moncalls, 0);
+    run_one("priv-calls", DISCO_MODE_DISCO);
+    assert_non_null(strstr(results[0].console, "monitor: yes\n"));
+    assert_int_equal(s->moncalls, 9);
+    assert_int_equal(s->traps[DISCO_TRAP_MONITOR_CALL], 9);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +99,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bare_cpu),
         cmocka_unit_test(test_physical_memory),
         cmocka_unit_test(test_protected_spaces),
+        cmocka_unit_test(test_calls),
     };
 
     if (take_folder(argc, argv))

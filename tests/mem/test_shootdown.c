@@ -191,6 +191,45 @@ static void test_nothing_freed_is_used(void **state)
     unmake(&w);
 }
 
+/* Inside its backend for a while, then a poll. */
+static void *slow_thread(void *arg)
+{
+    struct cpu *c = arg;
+    struct timespec nap = { 0, 20000000 };
+
+    shoot_unpark(&c->s);
+    store_release(&c->world->current, 1);
+    nanosleep(&nap, NULL);
+    store_release(&c->world->freed, 1);
+    while (!load_relaxed(&c->s.request))
+        ;
+    shoot_serve(&c->s);
+    while (!load_acquire(&c->world->stop))
+        ;
+    shoot_park(&c->s);
+    return NULL;
+}
+
+static void test_barrier_waits_for_a_poll(void **state)
+{
+    pthread_t thread;
+    struct world w;
+
+    (void)state;
+    make(&w);
+    shoot_unpark(&w.cpu[0].s);
+    pthread_create(&thread, NULL, slow_thread, &w.cpu[1]);
+    while (!load_acquire(&w.current))
+        sched_yield();
+    shoot_barrier(&w.mem, &w.cpu[0].s);
+    assert_int_equal(load_acquire(&w.freed), 1);
+    store_release(&w.stop, 1);
+    pthread_join(thread, NULL);
+    shoot_barrier(&w.mem, &w.cpu[0].s); /* parked: no wait */
+    shoot_park(&w.cpu[0].s);
+    unmake(&w);
+}
+
 /* Everybody shoots at everybody: nobody waits for ever. */
 static void *shooter_thread(void *arg)
 {
@@ -231,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_overflow_drops_all),
         cmocka_unit_test(test_self_is_not_waited_for),
         cmocka_unit_test(test_nothing_freed_is_used),
+        cmocka_unit_test(test_barrier_waits_for_a_poll),
         cmocka_unit_test(test_mutual_shooting),
     };
 

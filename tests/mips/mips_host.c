@@ -39,6 +39,20 @@ static void drop_write(struct host_vcpu *v, uint64_t pfn)
                             page_host(h, pfn), HOST_FRAME + pfn);
 }
 
+/* Alone on the page?  One thread only: nobody else can be told otherwise. */
+static uint32_t exclusive(struct host_vcpu *v, uint64_t pfn)
+{
+    struct mips_host *h = v->host;
+    uint32_t me = 1u << v->index;
+
+    if (h->threads > 1)
+        return 0;
+    if (h->touched[pfn] & ~me && !(h->touched[pfn] & me))
+        drop_write(v, pfn);
+    h->touched[pfn] |= me;
+    return h->touched[pfn] == me ? DISCO_EXCLUSIVE : 0;
+}
+
 static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
                         disco_backend_page *page)
 {
@@ -65,6 +79,7 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
         page->rights |= DISCO_WRITE;
     if (access == DISCO_EXEC && !h->pinned)
         page->rights |= DISCO_EXEC;
+    page->rights |= exclusive(v, pfn);
     return DISCO_BEHIND_RAM;
 }
 
@@ -117,6 +132,7 @@ void host_set_kind(struct mips_host *h, uint64_t gpa, enum host_kind kind)
         ops->invalidate(h->vcpu[i].state, DISCO_DROP_FRAME, page_host(h, pfn),
                         HOST_FRAME + pfn);
     h->holders[pfn] = 0;
+    h->touched[pfn] = 0;
     h->kind[pfn] = kind;
 }
 
@@ -268,8 +284,9 @@ struct mips_host *host_new(uint64_t ram_bytes, uint32_t threads)
     h->ram_block = calloc(1, ram_bytes + 4096);
     h->kind = calloc(h->pages, 1);
     h->holders = calloc(h->pages, sizeof(*h->holders));
+    h->touched = calloc(h->pages, sizeof(*h->touched));
     h->lines = calloc(1, sizeof(*h->lines));
-    must(h->ram_block && h->kind && h->holders && h->lines);
+    must(h->ram_block && h->kind && h->holders && h->touched && h->lines);
     h->ram = h->ram_block + (-(uintptr_t)h->ram_block & 4095);
     h->threads = threads;
     h->big = true;
@@ -286,6 +303,7 @@ bool host_free(struct mips_host *h)
     free(h->ram_block);
     free(h->kind);
     free(h->holders);
+    free(h->touched);
     free(h->lines);
     free(h);
     return clean;
@@ -428,6 +446,12 @@ void host_stats(struct host_vcpu *v, disco_vcpu_stats *out)
 
 /* --- Checking --------------------------------------------------------------------------*/
 
+/* Is a plain store right here?  Others might watch the line. */
+static bool may_store_plainly(struct host_vcpu *v, uint64_t pfn)
+{
+    return v->cb.vcpus_max == 1 || v->host->touched[pfn] == 1u << v->index;
+}
+
 static const char *check_tag(struct host_vcpu *v, const struct access_entry *e,
                              uint64_t va, uint32_t access)
 {
@@ -447,6 +471,8 @@ static const char *check_tag(struct host_vcpu *v, const struct access_entry *e,
         return "access table allows stores to ROM";
     if (access == DISCO_WRITE && h->holders[pfn])
         return "access table allows stores to code";
+    if (access == DISCO_WRITE && va == e->wtag && !may_store_plainly(v, pfn))
+        return "access table allows stores that nobody is told of";
     return NULL;
 }
 
@@ -461,6 +487,26 @@ static const char *check_tlb(const struct mips_cpu *cpu)
                 return "two TLB entries match one address";
         }
     }
+    return NULL;
+}
+
+/* The page of code that is stored to directly. */
+static const char *check_own(struct host_vcpu *v)
+{
+    const struct access_table *t = ((struct mips_cpu *)v->state)->table;
+    uint64_t gpa, pfn;
+
+    if (t->own_tag == NO_TAG)
+        return NULL;
+    if (ops->translate(v->state, t->own_tag, DISCO_WRITE, &gpa))
+        return "own code page does not translate";
+    pfn = page_of(gpa);
+    if (pfn >= v->host->pages || t->own_host != page_host(v->host, pfn) ||
+        t->own_frame != HOST_FRAME + pfn)
+        return "own code page is another page";
+    if (v->host->holders[pfn] & ~(1u << v->index) ||
+        !may_store_plainly(v, pfn))
+        return "own code page is somebody else's too";
     return NULL;
 }
 
@@ -493,10 +539,12 @@ const char *host_verify(struct host_vcpu *v)
 
         bad = check_tag(v, e, e->rtag, DISCO_READ);
         if (!bad)
-            bad = check_tag(v, e, e->wtag, DISCO_WRITE);
+            bad = check_tag(v, e, e->wtag & e->stag, DISCO_WRITE);
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
         bad = check_fetch(v, &cpu->table->fetch[i]);
+    if (!bad)
+        bad = check_own(v);
     if (!bad && ops->verify(v->state, &err) != DISCO_OK)
         bad = "verify";
     return bad;

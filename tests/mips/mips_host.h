@@ -56,6 +56,7 @@ struct mips_host {
     uint64_t pages;
     uint8_t *kind;     /* enum host_kind of each page */
     uint32_t *holders; /* atomic: vCPUs with code of the page */
+    uint32_t *touched; /* one thread: vCPUs that were shown the page */
     struct linemon *lines;
     uint64_t clock; /* atomic */
     bool big;

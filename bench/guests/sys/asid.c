@@ -4,10 +4,8 @@
  * share the TLB.
  */
 #include "sys.h"
-
 #define SPACES 4
 #define VA     0x01000000ul
-
 BENCH("asid", 100000)
 {
     uint64_t h = 0;

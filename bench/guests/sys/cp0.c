@@ -2,7 +2,6 @@
  * cp0.c - coprocessor 0 traffic as in a kernel's critical sections.
  */
 #include "sys.h"
-
 BENCH("cp0", 1500000)
 {
     uint64_t h = 0;

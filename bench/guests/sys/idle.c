@@ -1,8 +1,8 @@
 /*
- * idle.c - says it is alive and then spins: for measuring a resident machine.
+ * idle.c - says it is alive and then spins: for measuring a resident
+ * machine.
  */
 #include "sys.h"
-
 BENCH("idle", 1)
 {
     for (;;)

@@ -1,9 +1,8 @@
 /*
- * mmio.c - polls a device register: the cost of leaving translated code for a
- * device.
+ * mmio.c - polls a device register: the cost of leaving translated code for
+ * a device.
  */
 #include "sys.h"
-
 BENCH("mmio", 3000000)
 {
     volatile uint8_t *reg =

@@ -1,8 +1,8 @@
 /*
- * smc.c - code written, called twice and rewritten: the cost of retranslation.
+ * smc.c - code written, called twice and rewritten: the cost of
+ * retranslation.
  */
 #include "sys.h"
-
 BENCH("smc", 60000)
 {
     static uint32_t code[64] __attribute__((aligned(64)));

@@ -1,9 +1,8 @@
 /*
- * syscall.c - user mode <-> kernel mode round trips: syscall, general vector,
- * eret.
+ * syscall.c - user mode <-> kernel mode round trips: syscall, general
+ * vector, eret.
  */
 #include "sys.h"
-
 extern char user_loop[], user_loop_end[];
 __asm__(".pushsection .text\n\t.set push\n\t.set noreorder\n\t.balign 8\n"
         "user_loop:\n\t"
@@ -13,7 +12,6 @@ __asm__(".pushsection .text\n\t.set push\n\t.set noreorder\n\t.balign 8\n"
         "li $v0, 1\n\tsyscall\n\tnop\n"
         "user_loop_end:\n\t.set pop\n\t.popsection");
 #define VA 0x01000000ul
-
 BENCH("syscall", 3000000)
 {
     map_page(VA, 0x01000000);

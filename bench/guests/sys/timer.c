@@ -3,7 +3,6 @@
  * each time, while spinning.
  */
 #include "sys.h"
-
 BENCH("timer", 3000)
 {
     uint64_t spins = 0;

@@ -2,10 +2,8 @@
  * tlbhit.c - loads and stores through 32 mapped pages that stay in the TLB.
  */
 #include "sys.h"
-
 #define PAGES 32
 #define VA    0x01000000ul
-
 BENCH("tlbhit", 30000)
 {
     for (uint64_t i = 0; i < PAGES; i++)

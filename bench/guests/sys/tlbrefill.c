@@ -1,13 +1,11 @@
 /*
- * tlbrefill.c - cyclic touches of 2048 mapped pages: nearly every second touch
- * (one TLB entry maps two pages) needs the refill handler on any
+ * tlbrefill.c - cyclic touches of 2048 mapped pages: nearly every second
+ * touch (one TLB entry maps two pages) needs the refill handler on any
  * R4000/R10000-size TLB.
  */
 #include "sys.h"
-
 #define PAGES 2048
 #define VA    0x01000000ul
-
 BENCH("tlbrefill", 500)
 {
     for (uint64_t i = 0; i < PAGES; i++) {

@@ -3,9 +3,7 @@
  * through it: the cost of a mapping change that must be visible at once.
  */
 #include "sys.h"
-
 #define VA 0x01000000ul
-
 BENCH("tlbwi", 1500000)
 {
     *(volatile uint64_t *)0xffffffff81000000 = 1;

@@ -1,0 +1,373 @@
+"""What stands behind block and network devices: files, switches, Python."""
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any, Optional, Union
+
+from ._native import (Closable, Core, Handle, Record, keep_for, pending,
+                      raise_pending)
+from ._raw import ffi, lib
+from .constants import BlockOp
+from .errors import ClosedError, DiscoError, StateError, make_error
+from .machine import DependentCore, Machine
+from .stats import NicStats, SwitchStats, from_struct
+
+__all__ = ["BlockBackend", "BlockRequest", "FileDisk", "NetBackend", "Nic",
+           "Port", "Switch"]
+
+OK = lib.DISCO_OK
+E_IO = lib.DISCO_E_IO
+
+
+# --- Disks in Python --------------------------------------------------------
+
+
+class BlockRequest:
+    """One request to a BlockBackend.
+
+    op            BlockOp
+    offset, size  in bytes, multiples of 512 inside the disk
+    data          WRITE: the bytes to be written (a copy); else b""
+
+    It is completed exactly once, by complete() or fail(), on any thread.  One
+    that is dropped without fails.
+    """
+
+    __slots__ = ("op", "offset", "size", "data", "_cell", "_record")
+
+    def __init__(self, record: "_BlockRecord", cell: list) -> None:
+        request = cell[0]
+        self.op = BlockOp(request.op)
+        self.offset: int = request.offset_bytes
+        self.size: int = request.bytes
+        self.data: bytes = ffi.buffer(request.data, request.bytes)[:] \
+            if self.op == BlockOp.WRITE else b""
+        self._record = record
+        self._cell = cell  # empty: completed
+
+    @property
+    def completed(self) -> bool:
+        return not self._cell
+
+    def complete(self, data=b"") -> None:
+        """Done.  READ: `data` is what was read, all of it."""
+        if self.op == BlockOp.READ and len(data) != self.size:
+            raise ValueError(f"{len(data)} bytes for a read of {self.size}")
+        request = self._take()
+        if self.op == BlockOp.READ:
+            ffi.memmove(request.data, data, self.size)
+        self._finish(request, OK)
+
+    def fail(self) -> None:
+        """The guest gets an input/output error."""
+        self._finish(self._take(), E_IO)
+
+    def _take(self):
+        try:
+            return self._cell.pop()
+        except IndexError:
+            raise StateError("the request was completed before") from None
+
+    def _finish(self, request, status: int) -> None:
+        # Here the device may submit the next request, or end.
+        lib.disco_block_complete(request, status)
+        del self._record.requests[-1]
+        if pending:
+            raise_pending()
+
+    def __del__(self) -> None:
+        if getattr(self, "_cell", None):
+            self.fail()
+
+    def __repr__(self) -> str:
+        return f"<BlockRequest {self.op.name} {self.offset:#x}+{self.size:#x}>"
+
+
+class BlockBackend:
+    """A disk in Python: override read, write and flush, or submit.
+
+    read(offset, size) -> bytes, write(offset, data), flush()
+        are called in turn; an OSError becomes an error for the guest, any other
+        exception surfaces from the run as well.
+    submit(request)
+        starts a BlockRequest; complete it there or later, on any thread.  If
+        submit raises, the request fails.
+    release()
+        the device no longer uses the disk.
+    """
+
+    def __init__(self, size: int, readonly: bool = False) -> None:
+        self.size = size
+        self.readonly = readonly
+
+    def read(self, offset: int, size: int) -> bytes:
+        raise OSError("read is not supported")
+
+    def write(self, offset: int, data: bytes) -> None:
+        raise OSError("write is not supported")
+
+    def flush(self) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+    def submit(self, request: BlockRequest) -> None:
+        data: bytes = b""
+        try:
+            if request.op == BlockOp.READ:
+                data = self.read(request.offset, request.size)
+                if len(data) != request.size:
+                    raise OSError("short read")
+            elif request.op == BlockOp.WRITE:
+                self.write(request.offset, request.data)
+            else:
+                self.flush()
+        except OSError:
+            request.fail()
+            return
+        except BaseException:
+            request.fail()
+            raise
+        request.complete(data)
+
+
+class _BlockRecord(Record):
+    """Lives until released: an open request keeps it, and its machine."""
+
+    def __init__(self, vm, backend: BlockBackend) -> None:
+        super().__init__(backend=backend, machine=vm.machine)
+        self.requests = vm.machine._core.requests
+        self.own: Any = self.handle()  # until released
+
+    def submit(self, cell: list) -> None:
+        self.backend.submit(BlockRequest(self, cell))
+
+    def released(self) -> None:
+        self.own = None
+        self.backend.release()
+
+
+class FileDisk(Closable):
+    """A raw file as a disk, locked against a second writer.  Give it to one
+    device, which closes it at its end; close() is for one that was not used."""
+
+    __slots__ = ("machine", "path", "readonly")
+
+    def __init__(self, machine: Machine, path: Union[str, os.PathLike], *,
+                 readonly: bool = False) -> None:
+        out = ffi.new("disco_block_backend *",
+                      {"size": ffi.sizeof("disco_block_backend")})
+        machine._make(lib.disco_block_open_file, os.fsencode(path),
+                      lib.DISCO_BLOCK_READONLY if readonly else 0, out)
+        self.machine = machine
+        self.path = path
+        self.readonly = readonly
+        self._own(DependentCore("disk file", out, _release, machine._core, 1))
+
+    @property
+    def size(self) -> int:
+        return self.ptr.bytes
+
+
+def _release(struct) -> None:
+    if struct.release:
+        struct.release(struct.opaque)
+
+
+def _hand_over(owner: Closable, vm, call) -> None:
+    """Give the back end of a FileDisk or Port to call(struct); taken unless
+    that raises DiscoError."""
+    core = owner._core
+    if core.machine is not vm._core.machine:
+        raise ValueError("the back end belongs to another machine")
+    try:
+        struct = core.cell.pop()
+    except IndexError:
+        raise ClosedError(f"{core.what} is closed, or a device has it") \
+            from None
+    vm._keep[core] = owner  # a port needs its switch
+    try:
+        call(struct)
+    except DiscoError:
+        core.cell.append(struct)
+        vm._keep.pop(core, None)
+        raise
+    core.after_destroy()
+
+
+def attach_block(vm, disk, readonly: bool, call) -> None:
+    """call(disco_block_backend *) for a BlockBackend, FileDisk or file name.
+    It raises DiscoError only when the device was not made."""
+    if isinstance(disk, BlockBackend):
+        record = _BlockRecord(vm, disk)
+        struct = ffi.new("disco_block_backend *", {
+            "size": ffi.sizeof("disco_block_backend"),
+            "flags": lib.DISCO_BLOCK_READONLY
+            if readonly or disk.readonly else 0,
+            "bytes": disk.size, "opaque": record.own,
+            "submit": lib.disco_py_block_backend_submit,
+            "release": lib.disco_py_block_backend_release})
+        keep_for(vm._keep, record.own, lambda: call(struct))
+    elif isinstance(disk, FileDisk):
+        _hand_over(disk, vm, call)
+    else:
+        with FileDisk(vm.machine, disk, readonly=readonly) as file:
+            _hand_over(file, vm, call)
+    raise_pending()
+
+
+# --- Network ----------------------------------------------------------------
+
+
+class Nic(Handle):
+    """The device's end of a cable: frames for the guest go in here."""
+
+    __slots__ = ("vm",)
+
+    def __init__(self, vm, core: Core) -> None:
+        """Not for users: devices make them."""
+        self.vm = vm
+        self._core = core
+        core.wrapper = weakref.ref(self)
+
+    def deliver(self, frame) -> bool:
+        """Give the guest a frame (without FCS).  False: it was dropped, the
+        guest has no room.  Any thread."""
+        memory = ffi.from_buffer(frame)
+        status = self._get(lib.disco_nic_deliver, memory, len(memory))
+        if status == lib.DISCO_E_BUSY:
+            return False
+        if status:
+            raise make_error(status)
+        return True
+
+    def stats(self) -> NicStats:
+        return from_struct(NicStats, self._struct(
+            lib.disco_nic_stats_get, "disco_nic_stats"))
+
+
+def find_nic(vm, ptr) -> Nic:
+    """The one object of a C NIC."""
+    for core in list(vm._core.children):
+        if core.what == "NIC" and core.cell and core.cell[0] == ptr:
+            nic = core.wrapper()
+            return Nic(vm, core) if nic is None else nic
+    return Nic(vm, Core("NIC", ptr, None, vm._core, vm._core.machine))
+
+
+class NetBackend:
+    """A network in Python: override send, and deliver() to the guest.
+
+    send(frame)     a frame from the guest, on its vCPU's thread
+    attached(nic)   there is a device now; `nic` has it, too
+    detached()      it is gone: deliver no more
+    release()       the end
+    """
+
+    nic: Optional[Nic] = None
+
+    def send(self, frame: bytes) -> None:
+        pass
+
+    def attached(self, nic: Nic) -> None:
+        pass
+
+    def detached(self) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+    def deliver(self, frame) -> bool:
+        """To the guest; False when it was dropped.  Any thread."""
+        nic = self.nic
+        return nic is not None and nic.deliver(frame)
+
+
+class _NetRecord(Record):
+    def __init__(self, vm, backend: NetBackend) -> None:
+        super().__init__(vm=weakref.ref(vm), backend=backend,
+                         send=backend.send)
+
+    def attach(self, ptr) -> None:
+        vm = self.vm()
+        if ptr and vm is not None:
+            self.backend.nic = find_nic(vm, ptr)
+            self.backend.attached(self.backend.nic)
+        elif not ptr:
+            self.backend.nic = None
+            self.backend.detached()
+
+    def released(self) -> None:
+        self.backend.release()
+
+
+class Switch(Closable):
+    """A learning Ethernet switch.  Devices plug in by port(), or by giving them
+    the switch itself."""
+
+    __slots__ = ("machine",)
+
+    def __init__(self, machine: Machine) -> None:
+        out = ffi.new("disco_switch **")
+        machine._make(lib.disco_switch_create, out)
+        self.machine = machine
+        self._own(DependentCore("switch", out[0], lib.disco_switch_destroy,
+                                machine._core, 2))
+
+    def port(self) -> "Port":
+        return Port(self)
+
+    def stats(self) -> SwitchStats:
+        return from_struct(SwitchStats, self._struct(
+            lib.disco_switch_stats_get, "disco_switch_stats"))
+
+
+class Port(Closable):
+    """A free port of a switch; one device can have it."""
+
+    __slots__ = ("switch",)
+
+    def __init__(self, switch: Switch) -> None:
+        out = ffi.new("disco_net_backend *",
+                      {"size": ffi.sizeof("disco_net_backend")})
+        switch._make(lib.disco_switch_port, out)
+        self.switch = switch
+        self._own(DependentCore("port", out, _release, switch.machine._core,
+                                1))
+
+
+def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
+    """function(mac, disco_net_backend *, out) for a NetBackend, Port, Switch or
+    None (a card without a cable)."""
+    out = ffi.new("disco_nic **")
+    if mac is None:
+        mac_arg = ffi.NULL
+    elif len(mac) == 6:
+        mac_arg = ffi.from_buffer("uint8_t[]", mac)
+    else:
+        raise ValueError("a MAC address has six bytes")
+
+    def call(struct) -> None:
+        function(mac_arg, struct, out)
+
+    if network is None:
+        network = NetBackend()
+    if isinstance(network, Switch):
+        network = network.port()
+    if isinstance(network, Port):
+        _hand_over(network, vm, call)
+    else:
+        record = _NetRecord(vm, network)
+        handle = record.handle()
+        struct = ffi.new("disco_net_backend *", {
+            "size": ffi.sizeof("disco_net_backend"), "opaque": handle,
+            "send": lib.disco_py_net_backend_send,
+            "attach": lib.disco_py_net_backend_attach,
+            "release": lib.disco_py_net_backend_release})
+        keep_for(vm._keep, handle, lambda: call(struct))
+    nic = find_nic(vm, out[0])
+    raise_pending()
+    return nic

@@ -1,0 +1,205 @@
+"""The API's constants as enumerations, and what its macros compute."""
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+from ._raw import lib
+
+__all__ = [
+    "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
+    "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "RegClass",
+    "TlbPart", "Trap", "RegionKind", "PageFlags", "BlockOp", "reg", "reg_gpr",
+    "reg_fpr", "reg_cp0", "reg_tlb", "REG_PC", "REG_HI", "REG_LO", "REG_DELAY",
+    "REG_DELAY_TARGET", "REG_LLBIT", "REG_INSNS", "REG_FIR", "REG_FCSR",
+    "hypcall_word", "PAGE_BYTES", "WATCHES", "IRQ_LINES", "NET_FRAME_MAX",
+    "NEVER",
+]
+
+
+class Status(IntEnum):
+    OK = lib.DISCO_OK
+    INVAL = lib.DISCO_E_INVAL
+    NOMEM = lib.DISCO_E_NOMEM
+    BUSY = lib.DISCO_E_BUSY
+    STATE = lib.DISCO_E_STATE
+    RANGE = lib.DISCO_E_RANGE
+    EXISTS = lib.DISCO_E_EXISTS
+    NOENT = lib.DISCO_E_NOENT
+    UNSUPPORTED = lib.DISCO_E_UNSUPPORTED
+    REENTRANT = lib.DISCO_E_REENTRANT
+    VERSION = lib.DISCO_E_VERSION
+    CORRUPT = lib.DISCO_E_CORRUPT
+    MISMATCH = lib.DISCO_E_MISMATCH
+    CALLBACK = lib.DISCO_E_CALLBACK
+    INTERNAL = lib.DISCO_E_INTERNAL
+    IO = lib.DISCO_E_IO
+    FAULT = lib.DISCO_E_FAULT
+    PERM = lib.DISCO_E_PERM
+
+
+class Order(IntEnum):
+    """Byte order."""
+    BIG = lib.DISCO_BIG
+    LITTLE = lib.DISCO_LITTLE
+    CPU = lib.DISCO_CPU_ORDER
+
+
+class Access(IntFlag):
+    READ = lib.DISCO_READ
+    WRITE = lib.DISCO_WRITE
+    EXEC = lib.DISCO_EXEC
+
+
+class LogLevel(IntEnum):
+    ERROR = lib.DISCO_LOG_ERROR
+    WARN = lib.DISCO_LOG_WARN
+    INFO = lib.DISCO_LOG_INFO
+    DEBUG = lib.DISCO_LOG_DEBUG
+
+
+class Capability(IntEnum):
+    """For disco.capability()."""
+    HOST_FUNCTIONS = lib.DISCO_CAP_HOST_FUNCTIONS
+    DEVICE_TREE = lib.DISCO_CAP_DEVICE_TREE
+    JIT = lib.DISCO_CAP_JIT
+    THREADS = lib.DISCO_CAP_THREADS
+    DETERMINISTIC = lib.DISCO_CAP_DETERMINISTIC
+    L2TLB = lib.DISCO_CAP_L2TLB
+    HWLOC = lib.DISCO_CAP_HWLOC
+
+
+class ExitReason(IntEnum):
+    """Why a run ended."""
+    BUDGET = lib.DISCO_EXIT_BUDGET
+    KICK = lib.DISCO_EXIT_KICK
+    IDLE = lib.DISCO_EXIT_IDLE
+    MMIO = lib.DISCO_EXIT_MMIO
+    HYPERCALL = lib.DISCO_EXIT_HYPERCALL
+    BREAK = lib.DISCO_EXIT_BREAK
+    WATCH = lib.DISCO_EXIT_WATCH
+    SHUTDOWN = lib.DISCO_EXIT_SHUTDOWN
+    RESET = lib.DISCO_EXIT_RESET
+    PARKED = lib.DISCO_EXIT_PARKED
+    NO_MEMORY = lib.DISCO_EXIT_NO_MEMORY
+    CALLBACK = lib.DISCO_EXIT_CALLBACK
+    YIELD = lib.DISCO_EXIT_YIELD
+
+
+class Mode(IntEnum):
+    EXACT = lib.DISCO_MODE_EXACT
+    DISCO = lib.DISCO_MODE_DISCO
+
+
+class Switchable(IntEnum):
+    """A feature that has a default."""
+    DEFAULT = lib.DISCO_DEFAULT
+    ON = lib.DISCO_ON
+    OFF = lib.DISCO_OFF
+
+
+class FloatingPoint(IntEnum):
+    IEEE = lib.DISCO_FP_IEEE
+    R10000 = lib.DISCO_FP_R10000
+
+
+class MemoryOrder(IntEnum):
+    SC = lib.DISCO_ORDER_SC
+    TSO = lib.DISCO_ORDER_TSO
+
+
+class RegClass(IntEnum):
+    GPR = lib.DISCO_REG_CLASS_GPR
+    SPEC = lib.DISCO_REG_CLASS_SPEC
+    FPR = lib.DISCO_REG_CLASS_FPR
+    FCR = lib.DISCO_REG_CLASS_FCR
+    CP0 = lib.DISCO_REG_CLASS_CP0
+    PERF = lib.DISCO_REG_CLASS_PERF
+    TLB = lib.DISCO_REG_CLASS_TLB
+
+
+class TlbPart(IntEnum):
+    ENTRYHI = lib.DISCO_TLB_ENTRYHI
+    ENTRYLO0 = lib.DISCO_TLB_ENTRYLO0
+    ENTRYLO1 = lib.DISCO_TLB_ENTRYLO1
+    PAGEMASK = lib.DISCO_TLB_PAGEMASK
+
+
+class Trap(IntEnum):
+    """What would have trapped into a monitor (disco mode)."""
+    PRIVILEGED = lib.DISCO_TRAP_PRIVILEGED
+    TLB_WRITE = lib.DISCO_TRAP_TLB_WRITE
+    TLB_MISS = lib.DISCO_TRAP_TLB_MISS
+    L2TLB_HIT = lib.DISCO_TRAP_L2TLB_HIT
+    KERNEL_TLB = lib.DISCO_TRAP_KERNEL_TLB
+    EXCEPTION = lib.DISCO_TRAP_EXCEPTION
+    INTERRUPT = lib.DISCO_TRAP_INTERRUPT
+    ERET = lib.DISCO_TRAP_ERET
+    MMIO = lib.DISCO_TRAP_MMIO
+    MONITOR_CALL = lib.DISCO_TRAP_MONITOR_CALL
+    CP0_PAGE = lib.DISCO_TRAP_CP0_PAGE
+    IDLE = lib.DISCO_TRAP_IDLE
+
+
+class RegionKind(IntEnum):
+    RAM = lib.DISCO_REGION_RAM
+    ROM = lib.DISCO_REGION_ROM
+    HOST = lib.DISCO_REGION_HOST
+    MMIO = lib.DISCO_REGION_MMIO
+
+
+class PageFlags(IntFlag):
+    PRESENT = lib.DISCO_PAGE_PRESENT
+    WRITABLE = lib.DISCO_PAGE_WRITABLE
+    PINNED = lib.DISCO_PAGE_PINNED
+    CODE = lib.DISCO_PAGE_CODE
+
+
+class BlockOp(IntEnum):
+    READ = lib.DISCO_BLOCK_READ
+    WRITE = lib.DISCO_BLOCK_WRITE
+    FLUSH = lib.DISCO_BLOCK_FLUSH
+
+
+PAGE_BYTES: int = lib.DISCO_PAGE_BYTES
+#: Host watchpoints of a vCPU.
+WATCHES: int = lib.DISCO_WATCHES
+IRQ_LINES: int = lib.DISCO_VM_IRQ_LINES
+NET_FRAME_MAX: int = lib.DISCO_NET_FRAME_MAX
+#: "No such time" where the C interface has all ones; Python gets None.
+NEVER: int = 2 ** 64 - 1
+
+REG_PC: int = lib.DISCO_REG_PC
+REG_HI: int = lib.DISCO_REG_HI
+REG_LO: int = lib.DISCO_REG_LO
+REG_DELAY: int = lib.DISCO_REG_DELAY
+REG_DELAY_TARGET: int = lib.DISCO_REG_DELAY_TARGET
+REG_LLBIT: int = lib.DISCO_REG_LLBIT
+REG_INSNS: int = lib.DISCO_REG_INSNS
+REG_FIR: int = lib.DISCO_REG_FIR
+REG_FCSR: int = lib.DISCO_REG_FCSR
+
+
+def reg(cls: int, index: int) -> int:
+    """Register id (DISCO_REG)."""
+    return int(cls) << 16 | index
+
+
+def reg_gpr(n: int) -> int:
+    return reg(RegClass.GPR, n)
+
+
+def reg_fpr(n: int) -> int:
+    return reg(RegClass.FPR, n)
+
+
+def reg_cp0(n: int) -> int:
+    return reg(RegClass.CP0, n)
+
+
+def reg_tlb(entry: int, part: int) -> int:
+    return reg(RegClass.TLB, entry * 4 + part)
+
+
+def hypcall_word(code: int) -> int:
+    """Instruction word of a monitor call (DISCO_HYPCALL_WORD)."""
+    return 0x42000028 | code << 11

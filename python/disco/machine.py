@@ -1,0 +1,212 @@
+"""The machine: nodes, machine memory, CPUs, clock, host services."""
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Dict, List, Optional, Union
+
+from . import _callbacks  # noqa: F401  defines the callbacks
+from ._native import Closable, Core, Record
+from ._raw import ffi, lib
+from .constants import LogLevel
+from .errors import error_from_struct
+from .stats import MachineStats, NodeStats, from_struct
+
+__all__ = ["Machine", "version", "capability"]
+
+LogFn = Callable[[LogLevel, str, str], None]
+
+_LOGGING = {LogLevel.ERROR: logging.ERROR, LogLevel.WARN: logging.WARNING,
+            LogLevel.INFO: logging.INFO, LogLevel.DEBUG: logging.DEBUG}
+
+
+def version() -> tuple:
+    """Version of the library: (major, minor, patch)."""
+    number = lib.disco_version()
+    return number >> 16, number >> 8 & 0xff, number & 0xff
+
+
+#: Version of the headers that this package was built with.
+HEADER_VERSION = (lib.DISCO_VERSION >> 16, lib.DISCO_VERSION >> 8 & 0xff,
+                  lib.DISCO_VERSION & 0xff)
+
+
+def capability(cap: int) -> int:
+    """Value of a Capability: 0 absent, else 1 or a count."""
+    return lib.disco_cap(cap)
+
+
+class MachineCore(Core):
+    __slots__ = ("dependents", "vcpus", "requests")
+
+    def __init__(self, ptr) -> None:
+        super().__init__("machine", ptr, lib.disco_machine_destroy)
+        self.dependents: List[DependentCore] = []
+        self.vcpus: Dict[Any, Core] = {}  # by C pointer, of all VMs
+        self.requests: List[None] = []  # counts open block requests
+
+    def close(self) -> bool:
+        # A block request must not outlive the machine.
+        if self.requests:
+            raise self.busy_error("block requests are open")
+        for core in sorted(self.dependents, key=lambda core: core.rank):
+            core.close()
+        return super().close()
+
+
+class DependentCore(Core):
+    """What must end before its machine, in the order of `rank`."""
+
+    __slots__ = ("rank",)
+
+    def __init__(self, what: str, ptr, destroy, machine: MachineCore,
+                 rank: int) -> None:
+        super().__init__(what, ptr, destroy, machine=machine)
+        self.rank = rank
+        machine.dependents.append(self)
+
+    def after_destroy(self) -> None:
+        try:
+            self.machine.dependents.remove(self)
+        except ValueError:
+            pass
+
+
+def _log_function(log: Union[LogFn, logging.Logger]) -> LogFn:
+    if not isinstance(log, logging.Logger):
+        def call(level: int, domain: str, text: str) -> None:
+            log(LogLevel(level), domain, text)
+        return call
+
+    def to_logger(level: int, domain: str, text: str) -> None:
+        log.log(_LOGGING[LogLevel(level)], "%s: %s", domain, text)
+    return to_logger
+
+
+class Machine(Closable):
+    """A machine with NUMA nodes; VMs live on it.
+
+    nodes, cpus_per_node, node_bytes   its shape (0: the library's defaults)
+    deterministic  repeats to the bit: one running vCPU at a time, virtual time
+    verify         consistency walks after every call (slow)
+    log            called with (LogLevel, domain, text), or a logging.Logger
+    clock          host clock in ns that never goes back; None = virtual time
+    wake           called with a VCPU that became runnable; may only wake the
+                   host's loop
+    allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
+
+    close() closes its VMs, switches, schedulers and unused back ends first.
+    """
+
+    __slots__ = ("_keep", "_cpus")
+    _core: MachineCore
+
+    def __init__(self, *, nodes: int = 1, cpus_per_node: int = 1,
+                 node_bytes: int = 0, deterministic: bool = False,
+                 verify: bool = False,
+                 log: Union[LogFn, logging.Logger, None] = None,
+                 clock: Optional[Callable[[], int]] = None,
+                 wake: Optional[Callable[..., None]] = None, seed: int = 0,
+                 cpu_hz: int = 0, allocator: Any = None) -> None:
+        vcpus: Dict[Any, Core] = {}
+
+        def find(ptr):
+            core = vcpus.get(ptr)
+            vm = core.parent.owner() if core is not None else None
+            return vm._find_vcpu(ptr) if vm is not None else None
+
+        record = Record(clock=clock, wake=wake, find=find, last_ns=0,
+                        log=_log_function(log) if log else None)
+        handle = record.handle()
+        config = ffi.new("disco_machine_config *", {
+            "size": ffi.sizeof("disco_machine_config"),
+            "flags": (lib.DISCO_MACHINE_DETERMINISTIC if deterministic else 0)
+            | (lib.DISCO_MACHINE_VERIFY if verify else 0),
+            "nodes": nodes, "cpus_per_node": cpus_per_node,
+            "node_bytes": node_bytes, "seed": seed, "cpu_hz": cpu_hz,
+        })
+        config.log_opaque = config.clock_opaque = config.wake_opaque = handle
+        if log:
+            config.log = lib.disco_py_log_fn
+        if clock:
+            config.now_ns = lib.disco_py_machine_config_now_ns
+        if wake:
+            config.wake = lib.disco_py_machine_config_wake
+        if allocator is not None:
+            config.allocator = allocator
+        out = ffi.new("disco_machine **")
+        err = ffi.new("disco_error *", {"size": ffi.sizeof("disco_error")})
+        status = lib.disco_machine_create(config, out, err)
+        if status:
+            raise error_from_struct(status, err)
+        self._keep = [handle, allocator]
+        core = MachineCore(out[0])
+        core.vcpus = vcpus
+        self._own(core)
+        self._cpus = self.stats().cpus
+
+    def __repr__(self) -> str:
+        return f"<Machine {'closed' if self.closed else self.ptr}>"
+
+    # --- What lives on it ---------------------------------------------------
+
+    def create_vm(self, name: Optional[str] = None, **config) -> "VM":
+        """VM(self, name, ...)."""
+        return VM(self, name, **config)
+
+    def create_switch(self) -> "Switch":
+        """A learning Ethernet switch for network devices of any VMs."""
+        return Switch(self)
+
+    def create_scheduler(self, **config) -> "Scheduler":
+        """Scheduler(self, ...)."""
+        return Scheduler(self, **config)
+
+    def open_disk(self, path, *, readonly: bool = False) -> "FileDisk":
+        """A raw file as a disk: FileDisk(self, path, ...)."""
+        return FileDisk(self, path, readonly=readonly)
+
+    @property
+    def vms(self) -> List["VM"]:
+        """Its VMs, in the order of their creation."""
+        owners = [core.owner() for core in list(self._core.dependents)
+                  if isinstance(core, VmCore)]
+        return [vm for vm in owners if vm is not None]
+
+    # --- Figures ------------------------------------------------------------
+
+    @property
+    def cpu_hz(self) -> int:
+        """vCPU clock of virtual time; Count runs at half of it."""
+        return self._get(lib.disco_machine_cpu_hz)
+
+    @property
+    def nodes(self) -> int:
+        return self.stats().nodes
+
+    @property
+    def cpus(self) -> int:
+        return self._cpus
+
+    def stats(self) -> MachineStats:
+        return from_struct(MachineStats, self._struct(
+            lib.disco_machine_stats_get, "disco_machine_stats"))
+
+    def node_stats(self, node: int) -> NodeStats:
+        return from_struct(NodeStats, self._struct(
+            lib.disco_node_stats_get, "disco_node_stats", node))
+
+    def cpu_node(self, cpu: int) -> int:
+        """Node of a machine CPU."""
+        out = ffi.new("uint32_t *")
+        self._call(lib.disco_machine_cpu_node, cpu, out)
+        return out[0]
+
+    def verify(self) -> None:
+        """Check that the library's tables agree; InternalError if not."""
+        self._call(lib.disco_machine_verify)
+
+
+# At the end: these modules need the classes above.
+from .backends import FileDisk, Switch  # noqa: E402
+from .sched import Scheduler  # noqa: E402
+from .vm import VM, VmCore  # noqa: E402

@@ -1,0 +1,132 @@
+"""Figures, as frozen dataclasses.  dataclasses.asdict() makes dicts of them."""
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Dict, Tuple
+
+from ._raw import ffi
+from .constants import ExitReason, Order, PageFlags, RegionKind, Trap
+
+__all__ = ["MachineStats", "NodeStats", "VmStats", "VcpuStats", "NicStats",
+           "SwitchStats", "RegionInfo", "PageInfo", "ImageInfo"]
+
+
+@dataclass(frozen=True)
+class MachineStats:
+    vms: int
+    nodes: int
+    cpus: int
+    frames_total: int
+    frames_used: int
+    shootdowns: int
+    shootdown_waits: int
+    shootdown_ns: int
+    host_bytes: int
+
+
+@dataclass(frozen=True)
+class NodeStats:
+    cpus: int
+    frames_total: int
+    frames_used: int
+    alloc_local: int
+    alloc_remote: int
+
+
+@dataclass(frozen=True)
+class VmStats:
+    vcpus: int
+    ram_bytes: int
+    frames: int
+    demand_zero: int
+    released: int
+    migrated: int
+    pins: int
+    dma_read_bytes: int
+    dma_write_bytes: int
+    host_calls: int
+
+
+@dataclass(frozen=True)
+class VcpuStats:
+    """`exits` and `traps` go by name ("budget", "tlb_miss"), `exceptions` by
+    ExcCode."""
+    cpu: int
+    insns: int
+    user_insns: int
+    exits: Dict[str, int]
+    exceptions: Tuple[int, ...]
+    tlb_refills: int
+    l2tlb_hits: int
+    interrupts: int
+    mmio_reads: int
+    mmio_writes: int
+    moncalls: int
+    idles: int
+    traps: Dict[str, int]
+
+
+@dataclass(frozen=True)
+class NicStats:
+    tx_frames: int
+    tx_bytes: int
+    rx_frames: int
+    rx_bytes: int
+    rx_dropped: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class SwitchStats:
+    ports: int
+    frames: int
+    bytes: int
+    flooded: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class RegionInfo:
+    kind: RegionKind
+    gpa: int
+    bytes: int
+    key: str
+
+
+@dataclass(frozen=True)
+class PageInfo:
+    flags: PageFlags
+    node: int
+    mfn: int
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What an ELF file is."""
+    bits: int
+    order: Order
+    entry: int
+    low_gpa: int
+    high_gpa: int
+
+
+# Fields that are more than a number.
+_CONVERT = {
+    ("VcpuStats", "exits"):
+        lambda v: {r.name.lower(): v[r] for r in ExitReason},
+    ("VcpuStats", "exceptions"): tuple,
+    ("VcpuStats", "traps"): lambda v: {t.name.lower(): v[t] for t in Trap},
+    ("RegionInfo", "kind"): RegionKind,
+    ("RegionInfo", "key"): lambda v: ffi.string(v).decode("utf-8", "replace"),
+    ("PageInfo", "flags"): PageFlags,
+    ("ImageInfo", "order"): Order,
+}
+
+
+def from_struct(cls, struct):
+    values = {}
+    for field in fields(cls):
+        value = getattr(struct, field.name)
+        convert = _CONVERT.get((cls.__name__, field.name))
+        values[field.name] = convert(value) if convert else value
+    return cls(**values)

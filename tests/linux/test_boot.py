@@ -1,0 +1,78 @@
+"""Boot Linux with any number of vCPUs on any number of threads.
+
+usage: test_boot.py DISCO_RUN SOURCE BUILD [--slow]
+"""
+
+import sys
+
+sys.dont_write_bytecode = True
+import guest  # noqa: E402
+
+# A system that works: all CPUs are there, computes right, and no interrupt
+# came without a cause.
+SCRIPT = """
+out cpus $(grep -c ^processor /proc/cpuinfo)
+out online $(cat /sys/devices/system/cpu/online)
+out model $(sed -n 's/^cpu model.*: //p' /proc/cpuinfo | sort -u)
+workload 4 20 | while read line; do out $line; done
+out errors $(sed -n 's/^ERR: *//p' /proc/interrupts)
+out end
+"""
+
+
+class Boot(guest.Case):
+    def check(self, cpus, threads, mode, *more):
+        name = "%d vCPUs, %d threads, %s" % (cpus, threads, mode)
+        with self.subTest(name):
+            result = self.boot(SCRIPT, "--cpus", cpus, "--threads", threads,
+                               "--mode", mode, *more)
+            online = "0-%d" % (cpus - 1) if cpus > 1 else "0"
+            work = [" ".join(line.split()[:3]) for line in result.out[3:8]]
+            self.assertEqual(result.out[:3], [
+                "cpus %d" % cpus, "online %s" % online,
+                "model R10000 V3.4 FPU V0.0"])
+            self.assertEqual(set(work), guest.WORKLOAD)
+            self.assertEqual(result.out[8:], ["errors 0", "end"])
+            self.assertTrue(result.text.rstrip().endswith(
+                "reboot: Power down"), result.text[-200:])
+            self.assertEqual(len(result.stats["vms"][0]["vcpus"]), cpus)
+
+    def test_exact(self):
+        for cpus, threads in ((1, 1), (2, 1), (2, 2), (4, 2), (8, 4)):
+            self.check(cpus, threads, "exact")
+
+    def test_disco(self):
+        for cpus, threads in ((1, 1), (4, 1), (4, 4), (8, 2)):
+            self.check(cpus, threads, "disco")
+
+    def test_little_memory(self):
+        self.check(1, 1, "exact", "--memory", "48M")
+
+    @guest.slow
+    def test_all(self):
+        for mode in ("exact", "disco"):
+            for cpus in (1, 2, 4, 8):
+                for threads in (1, 2, 4):
+                    self.check(cpus, threads, mode)
+
+    @guest.slow
+    def test_more(self):
+        self.check(16, 1, "exact")
+        self.check(16, 4, "disco")
+        self.check(4, 2, "exact", "--memory-order", "tso")
+        self.check(2, 2, "exact", "--l2tlb", "on")
+        self.check(2, 2, "disco", "--l2tlb", "off")
+        # RAM on both sides of the devices.
+        self.check(2, 1, "exact", "--memory", "1G")
+        self.check(4, 2, "exact", "--nodes", "2")
+
+    @guest.slow
+    def test_many_times(self):
+        """Races show up now and then only."""
+        for _ in range(10):
+            self.check(2, 2, "exact")
+            self.check(4, 3, "disco")
+
+
+if __name__ == "__main__":
+    guest.main()
