@@ -132,8 +132,7 @@ void on_all_cpus(void (*fn)(uint32_t cpu))
             ;
 }
 
-/* --- Messages
- * ------------------------------------------------------------------ */
+/* --- Messages ------------------------------------------------------------ */
 
 static void ping_all(uint32_t self)
 {
@@ -161,8 +160,7 @@ void check_ipis(void)
     print("ipi: %u of %u messages between all pairs answered\n", sum, want);
 }
 
-/* --- Clock
- * ----------------------------------------------------------------------- */
+/* --- Clock --------------------------------------------------------------- */
 
 static void watch_clock(uint32_t self)
 {
@@ -193,8 +191,7 @@ void check_clock(void)
           WAIT_TICKS, shared.behind, READINGS * board.cpus);
 }
 
-/* --- Locks
- * ------------------------------------------------------------------------ */
+/* --- Locks --------------------------------------------------------------- */
 
 static void add_up(uint32_t self)
 {

@@ -19,8 +19,7 @@
 #define TICKS_1S   100
 #define ASID_LIMIT 255
 
-/* --- What a CPU knows (cpu.c) -----------------------------------------------
- */
+/* --- What a CPU knows (cpus.c) -------------------------------------------- */
 
 struct process;
 
@@ -53,11 +52,10 @@ void clock_start(uint32_t period);
 void clock_interrupt(void);
 /* Sleep until an interrupt handler has run; interrupts must be off. */
 void wait_interrupt(void);
-/* Let interrupts in and stop doing so. */
+/* Choose the interrupts that matter, and let them in now or not. */
 void kernel_irqs(int on);
 
-/* --- Checks (main.c) ---------------------------------------------------------
- */
+/* --- Checks (main.c) ----------------------------------------------------- */
 
 /* Count a failed expectation and say so. */
 void expect(int good, const char *what);
@@ -73,8 +71,7 @@ void check_net(void);
 void disk_interrupt(void);
 void net_interrupt(void);
 
-/* --- Memory (mm.c, space.c)
- * ----------------------------------------------------- */
+/* --- Memory (mm.c, space.c) ---------------------------------------------- */
 
 void mm_init(void);
 uint64_t mm_free_bytes(void);
@@ -106,8 +103,7 @@ void space_drop(struct space *s, uint64_t va, uint64_t bytes);
 /* Make it the one this CPU translates by; NULL = none. */
 void space_use(struct space *s);
 
-/* --- Processes (proc.c)
- * ------------------------------------------------------------ */
+/* --- Processes (proc.c) -------------------------------------------------- */
 
 struct process {
     struct process *next;

@@ -13,14 +13,12 @@
 
 #include "cpu.h"
 
-/* --- The guest's own part ----------------------------------------------------
- */
+/* --- The guest's own part ------------------------------------------------ */
 
 /* Runs on vCPU 0 in the guest's mode; the result is the exit status. */
 int guest_main(void);
 
-/* --- Strings (string.c)
- * --------------------------------------------------------- */
+/* --- Strings (string.c) -------------------------------------------------- */
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);
@@ -30,8 +28,7 @@ size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t bytes);
 
-/* --- Console (print.c)
- * ------------------------------------------------------------ */
+/* --- Console (print.c) --------------------------------------------------- */
 
 /*
  * %s %c %d %u %x %%, with l for 64 bits, 0 and a width for numbers.  One call
@@ -41,8 +38,7 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void uart_put(char c);
 int format_text(char *to, size_t bytes, const char *format, va_list ap);
 
-/* --- Board (board.c, fdt.c)
- * ----------------------------------------------------------- */
+/* --- Board (board.c, fdt.c) ---------------------------------------------- */
 
 struct guest_board {
     uint64_t ram_low;   /* bytes at physical 0 */
@@ -121,8 +117,7 @@ static inline uint32_t intc_pending(uint32_t cpu)
            ~io_read32(base + DISCO_INTC_MASK_STATUS);
 }
 
-/* --- Traps (trap.c)
- * ------------------------------------------------------------------- */
+/* --- Traps (trap.c) ------------------------------------------------------ */
 
 /*
  * Called with interrupts off for every exception; whatever it leaves in the
@@ -172,8 +167,7 @@ static inline void cpu_idle(void)
     io_write32(DISCO_BOARD_IDLE, 1);
 }
 
-/* --- CPUs (smp.c)
- * --------------------------------------------------------------------- */
+/* --- CPUs (smp.c) -------------------------------------------------------- */
 
 /* Let a parked vCPU run fn(cpu); it spins for ever when that returns. */
 void cpu_start(uint32_t cpu, void (*fn)(uint32_t cpu));
@@ -225,8 +219,7 @@ static inline void spin_unlock(uint32_t *lock)
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-/* --- Monitor calls (disco mode)
- * ---------------------------------------------------------- */
+/* --- Monitor calls (disco mode) ------------------------------------------ */
 
 /* The instruction itself, with a constant code and one argument; v0. */
 #define MONITOR_CALL(code, a)                                                \

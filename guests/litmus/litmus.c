@@ -41,8 +41,7 @@ static uint32_t total_rounds;
 static uint32_t shared_count;
 static volatile int all_done;
 
-/* --- Store buffering
- * ------------------------------------------------------------- */
+/* --- Store buffering ----------------------------------------------------- */
 
 static void sb(struct cells *c, uint32_t cpu, uint32_t *r)
 {
@@ -73,8 +72,7 @@ static uint32_t two_seen(const struct cells *c, uint32_t (*r)[2])
     return r[0][0] | r[1][0] << 1;
 }
 
-/* --- Message passing, load buffering
- * ------------------------------------------------- */
+/* --- Message passing, load buffering ------------------------------------- */
 
 static void mp(struct cells *c, uint32_t cpu, uint32_t *r)
 {
@@ -115,8 +113,7 @@ static void corr(struct cells *c, uint32_t cpu, uint32_t *r)
     }
 }
 
-/* --- Two writers of two variables
- * -------------------------------------------------------- */
+/* --- Two writers of two variables ---------------------------------------- */
 
 static void two_writes(struct cells *c, uint32_t cpu, uint32_t *r)
 {
@@ -136,8 +133,7 @@ static uint32_t last_values(const struct cells *c, uint32_t (*r)[2])
     return (c->x == 1) | (c->y == 1) << 1;
 }
 
-/* --- Three and four CPUs
- * ------------------------------------------------------------------ */
+/* --- Three and four CPUs ------------------------------------------------- */
 
 static void wrc(struct cells *c, uint32_t cpu, uint32_t *r)
 {

@@ -115,9 +115,13 @@ static void *disk_thread(void *opaque)
 {
     struct disk *disk = opaque;
     uint32_t random = 1;
+    uint32_t stop;
 
-    while (disk_step(disk, random >> 8) || !load_relaxed(&disk->stop))
+    /* Nothing comes in after `stop`: look before, not after. */
+    do {
+        stop = load_acquire(&disk->stop);
         random = random * 1664525 + 1013904223;
+    } while (disk_step(disk, random >> 8) || !stop);
     return NULL;
 }
 
@@ -600,7 +604,7 @@ static void from_other_threads(void **state)
     /* The VM's end meets completions under way. */
     fake_vm_free(f->vm);
     f->vm = NULL;
-    store_relaxed(&f->disk.stop, 1);
+    store_release(&f->disk.stop, 1);
     for (i = 0; i < 2; i++)
         pthread_join(thread[i], NULL);
     assert_int_equal(f->disk.released, 1);

@@ -21,19 +21,19 @@
 #include "mips/mips.h"
 
 enum {
-    RAM = 0x80000,
+    RAM = 0x40000,
     CODE = 0x10000,
     DATA = 0x20000,
     ROM = 0x30000,
     HOLE = 0x31000,
     EMPTY = 0x32000,
     SETUP = 16,
-    INSNS = 3000,
+    INSNS = 1000,
     EXITS = 64
 };
 
-#define KSEG0(pa) (UINT64_C(0xffffffff80000000) + (uint64_t)(pa))
-#define KSEG1(pa) (UINT64_C(0xffffffffa0000000) + (uint64_t)(pa))
+#define KSEG0(pa)    (UINT64_C(0xffffffff80000000) + (uint64_t)(pa))
+#define KSEG1(pa)    (UINT64_C(0xffffffffa0000000) + (uint64_t)(pa))
 #define LO(pa, bits) ((uint64_t)(pa) >> 12 << 6 | (bits))
 
 /* Bits of the set-up's first byte. */
@@ -94,10 +94,21 @@ static void set_memory(struct mips_host *h, const uint8_t *data, size_t size)
 static void set_state(struct host_vcpu *v, const uint8_t *data)
 {
     const uint64_t places[] = {
-        KSEG0(CODE),  KSEG0(DATA),   KSEG1(HOST_MMIO), KSEG0(ROM),
-        KSEG0(HOLE),  KSEG0(EMPTY),  0x400000,         UINT64_C(0xffffffffc0000000),
-        0x402000,     KSEG0(0x180),  UINT64_C(0x9800000000020000),
-        1,            UINT64_MAX,    0x7fffffff,       UINT64_C(0x4000000000000000),
+        KSEG0(CODE),
+        KSEG0(DATA),
+        KSEG1(HOST_MMIO),
+        KSEG0(ROM),
+        KSEG0(HOLE),
+        KSEG0(EMPTY),
+        0x400000,
+        UINT64_C(0xffffffffc0000000),
+        0x402000,
+        KSEG0(0x180),
+        UINT64_C(0x9800000000020000),
+        1,
+        UINT64_MAX,
+        0x7fffffff,
+        UINT64_C(0x4000000000000000),
         KSEG0(CODE + 0xff8),
     };
 
@@ -153,7 +164,8 @@ static uint64_t step(struct host_vcpu *v, uint64_t n)
     }
 }
 
-/* --- Twins ----------------------------------------------------------------------- */
+/* --- Twins
+ * ----------------------------------------------------------------------- */
 
 static struct host_vcpu *make(const uint8_t *data, size_t size)
 {
@@ -222,7 +234,8 @@ static void twins(const uint8_t *data, size_t size)
     must(host_free(a->host) && host_free(b->host));
 }
 
-/* --- A pair ------------------------------------------------------------------------ */
+/* --- A pair
+ * ------------------------------------------------------------------------ */
 
 struct memory {
     uint8_t bytes[8192];
@@ -252,8 +265,8 @@ static disco_status get(void *opaque, void *data, uint64_t bytes)
 /* One thing that a host may do between runs. */
 static void disturb(struct host_vcpu *v, uint8_t what)
 {
-    static const uint64_t pages[] = { 0, CODE, CODE + 0x1000, DATA, ROM, HOLE,
-                                      EMPTY, 0x4000 };
+    static const uint64_t pages[] = { 0,   CODE, CODE + 0x1000, DATA,
+                                      ROM, HOLE, EMPTY,         0x4000 };
     uint64_t page = pages[what >> 4 & 7];
     struct memory m = { .used = 0 };
     disco_stream stream = { &m, put, get };

@@ -31,8 +31,7 @@ struct run {
     uint64_t elf_bytes;
 };
 
-/* --- What stands behind the devices
- * --------------------------------------------- */
+/* --- What stands behind the devices -------------------------------------- */
 
 static void console_write(void *opaque, const uint8_t *data, uint32_t bytes)
 {
@@ -68,8 +67,7 @@ static void swallow(void *opaque, const uint8_t *data, uint32_t bytes)
     (void)bytes;
 }
 
-/* --- Building a machine
- * ------------------------------------------------------------ */
+/* --- Building a machine -------------------------------------------------- */
 
 static const char *read_elf(struct run *run, const char *folder)
 {
@@ -201,8 +199,7 @@ static void destroy_all(struct run *run)
     free(run->elf);
 }
 
-/* --- Running
- * ------------------------------------------------------------------------- */
+/* --- Running ------------------------------------------------------------- */
 
 /* One slice; *ran says whether the vCPU could run. */
 static const char *slice(struct run *run, struct vm *vm, uint32_t index,

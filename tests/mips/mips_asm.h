@@ -32,16 +32,18 @@ enum asm_match {
 #define TRAPI(op, s, imm)   BRANCHZ(op, s, imm)
 #define JUMP(op, va)        (ASM(op) | ((uint32_t)(va) >> 2 & 0x3ffffff))
 #define CP0(op, t, d)       (ASM(op) | FIELD(t, 16) | FIELD(d, 11))
-#define CACHEOP(c, off, s)  (ASM(CACHE) | FIELD(s, 21) | FIELD(c, 16) | ASM_LOW16(off))
+#define CACHEOP(c, off, s) \
+    (ASM(CACHE) | FIELD(s, 21) | FIELD(c, 16) | ASM_LOW16(off))
 #define FP(op, d, s, t)     (ASM(op) | FIELD(t, 16) | FIELD(s, 11) | FIELD(d, 6))
 #define FP4(op, d, r, s, t) (FP(op, d, s, t) | FIELD(r, 21))
 #define FMOVE(op, t, s)     (ASM(op) | FIELD(t, 16) | FIELD(s, 11))
-#define FCMP(op, cc, s, t)  (ASM(op) | FIELD(t, 16) | FIELD(s, 11) | FIELD(cc, 8))
-#define BC1(op, cc, off)    (ASM(op) | FIELD(cc, 18) | ASM_LOW16(off))
-#define NOP_WORD            0u
+#define FCMP(op, cc, s, t) \
+    (ASM(op) | FIELD(t, 16) | FIELD(s, 11) | FIELD(cc, 8))
+#define BC1(op, cc, off) (ASM(op) | FIELD(cc, 18) | ASM_LOW16(off))
+#define NOP_WORD         0u
 
-#define LI(t, imm)  RRI(ADDIU, t, 0, imm)
-#define LUI_(t, v)  (ASM(LUI) | FIELD(t, 16) | ASM_LOW16(v))
-#define MOVE(d, s)  RRR(OR, d, s, 0)
+#define LI(t, imm) RRI(ADDIU, t, 0, imm)
+#define LUI_(t, v) (ASM(LUI) | FIELD(t, 16) | ASM_LOW16(v))
+#define MOVE(d, s) RRR(OR, d, s, 0)
 
 #endif

@@ -17,7 +17,8 @@ static void must(bool condition)
         abort();
 }
 
-/* --- Pages ------------------------------------------------------------------ */
+/* --- Pages ------------------------------------------------------------------
+ */
 
 static uint64_t page_of(uint64_t gpa)
 {
@@ -136,7 +137,8 @@ void host_set_kind(struct mips_host *h, uint64_t gpa, enum host_kind kind)
     h->kind[pfn] = kind;
 }
 
-/* --- Devices and calls ------------------------------------------------------ */
+/* --- Devices and calls ------------------------------------------------------
+ */
 
 static struct host_access *log_access(struct mips_host *h, uint64_t gpa,
                                       uint32_t bytes, uint64_t value,
@@ -187,7 +189,8 @@ static disco_status moncall(void *ctx, uint32_t code, const uint64_t arg[6],
     return h->call_status;
 }
 
-/* --- Requests and time -------------------------------------------------------*/
+/* --- Requests and time
+ * -------------------------------------------------------*/
 
 static uint32_t poll_requests(void *ctx)
 {
@@ -241,7 +244,8 @@ static void log_text(void *ctx, int32_t level, const char *text)
     (void)text;
 }
 
-/* --- Memory of the backend -----------------------------------------------------*/
+/* --- Memory of the backend
+ * -----------------------------------------------------*/
 
 static void *host_alloc(void *ctx, uint64_t bytes)
 {
@@ -273,7 +277,8 @@ static void host_dealloc(void *ctx, void *ptr, uint64_t bytes)
     free(ptr);
 }
 
-/* --- Life -----------------------------------------------------------------------*/
+/* --- Life
+ * -----------------------------------------------------------------------*/
 
 struct mips_host *host_new(uint64_t ram_bytes, uint32_t threads)
 {
@@ -310,8 +315,7 @@ bool host_free(struct mips_host *h)
 }
 
 struct host_vcpu *host_vcpu(struct mips_host *h,
-                            const disco_vcpu_config *config,
-                            uint32_t vcpus_max)
+                            const disco_vcpu_config *config, uint32_t vcpus_max)
 {
     static const disco_vcpu_config plain = { .size = sizeof(plain) };
     struct host_vcpu *v = &h->vcpu[h->vcpus];
@@ -350,7 +354,8 @@ struct host_vcpu *host_vcpu(struct mips_host *h,
     return v;
 }
 
-/* --- Memory -----------------------------------------------------------------------*/
+/* --- Memory
+ * -----------------------------------------------------------------------*/
 
 static uint64_t get(const struct mips_host *h, uint64_t gpa, unsigned bytes)
 {
@@ -399,7 +404,8 @@ void host_words(struct mips_host *h, uint64_t gpa, const uint32_t *words,
     }
 }
 
-/* --- Registers and running -----------------------------------------------------------*/
+/* --- Registers and running
+ * -----------------------------------------------------------*/
 
 uint64_t host_reg(struct host_vcpu *v, uint64_t id)
 {
@@ -444,7 +450,8 @@ void host_stats(struct host_vcpu *v, disco_vcpu_stats *out)
     ops->stats(v->state, out);
 }
 
-/* --- Checking --------------------------------------------------------------------------*/
+/* --- Checking
+ * --------------------------------------------------------------------------*/
 
 /* Is a plain store right here?  Others might watch the line. */
 static bool may_store_plainly(struct host_vcpu *v, uint64_t pfn)
@@ -504,14 +511,12 @@ static const char *check_own(struct host_vcpu *v)
     if (pfn >= v->host->pages || t->own_host != page_host(v->host, pfn) ||
         t->own_frame != HOST_FRAME + pfn)
         return "own code page is another page";
-    if (v->host->holders[pfn] & ~(1u << v->index) ||
-        !may_store_plainly(v, pfn))
+    if (v->host->holders[pfn] & ~(1u << v->index) || !may_store_plainly(v, pfn))
         return "own code page is somebody else's too";
     return NULL;
 }
 
-static const char *check_fetch(struct host_vcpu *v,
-                               const struct fetch_entry *f)
+static const char *check_fetch(struct host_vcpu *v, const struct fetch_entry *f)
 {
     struct mips_cpu *cpu = v->state;
     uint64_t gpa;

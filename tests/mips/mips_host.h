@@ -78,7 +78,7 @@ struct mips_host {
     unsigned calls;
 
     uint32_t poll_bits; /* what poll returns besides what was requested */
-    bool pinned; /* no page may be held as code */
+    bool pinned;        /* no page may be held as code */
     unsigned barriers;
     unsigned resolves;
 
@@ -103,8 +103,8 @@ uint32_t host_get32(const struct mips_host *h, uint64_t gpa);
 uint64_t host_get64(const struct mips_host *h, uint64_t gpa);
 void host_words(struct mips_host *h, uint64_t gpa, const uint32_t *words,
                 unsigned n);
-#define HOST_CODE(h, gpa, ...)                                     \
-    host_words(h, gpa, (const uint32_t[]){ __VA_ARGS__ },          \
+#define HOST_CODE(h, gpa, ...)                            \
+    host_words(h, gpa, (const uint32_t[]){ __VA_ARGS__ }, \
                sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
 /* A page changes behind the guest's back: code and rights are dropped. */
 void host_set_kind(struct mips_host *h, uint64_t gpa, enum host_kind kind);

@@ -99,11 +99,12 @@ static void emit_li(struct maker *m, unsigned reg, uint64_t value)
     emit(m, RRI(ORI, reg, reg, value & 0xffff));
 }
 
-#define PICK(m, ...)                  \
-    ((const uint32_t[]){ __VA_ARGS__ } \
-         [rnd(m, sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)])
+#define PICK(m, ...)     \
+    ((const uint32_t[]){ \
+        __VA_ARGS__ }[rnd(m, sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)])
 
-/* --- Operands ------------------------------------------------------------------- */
+/* --- Operands
+ * ------------------------------------------------------------------- */
 
 static unsigned src(struct maker *m)
 {
@@ -185,14 +186,15 @@ static uint64_t fp_value(struct maker *m)
     return rnd64(m) << 32 | number(m, 23, 255);
 }
 
-/* --- Units of one word (also for delay slots) --------------------------------------- */
+/* --- Units of one word (also for delay slots)
+ * --------------------------------------- */
 
 static uint32_t alu(struct maker *m)
 {
-    uint32_t op = PICK(m, ASM(ADDU), ASM(SUBU), ASM(DADDU), ASM(DSUBU),
-                       ASM(AND), ASM(OR), ASM(XOR), ASM(NOR), ASM(SLT),
-                       ASM(SLTU), ASM(SLLV), ASM(SRLV), ASM(DSLLV),
-                       ASM(DSRLV), ASM(DSRAV), ASM(MOVZ), ASM(MOVN));
+    uint32_t op =
+        PICK(m, ASM(ADDU), ASM(SUBU), ASM(DADDU), ASM(DSUBU), ASM(AND), ASM(OR),
+             ASM(XOR), ASM(NOR), ASM(SLT), ASM(SLTU), ASM(SLLV), ASM(SRLV),
+             ASM(DSLLV), ASM(DSRLV), ASM(DSRAV), ASM(MOVZ), ASM(MOVN));
 
     unsigned s = src(m), t = src(m);
 
@@ -358,15 +360,16 @@ static uint32_t hint(struct maker *m)
 static uint32_t one_word(struct maker *m)
 {
     static uint32_t (*const kinds[])(struct maker *) = {
-        alu,  alu,     alu,        alu_constant, alu_constant,  shift, hilo,
-        load, load,    load,       store,        store,         store,
-        hint, fp_move, fp_compare, fp_memory,    fp_to_integer,
+        alu,   alu,  alu,     alu_constant, alu_constant, shift,
+        hilo,  load, load,    load,         store,        store,
+        store, hint, fp_move, fp_compare,   fp_memory,    fp_to_integer,
     };
 
     return kinds[rnd(m, sizeof(kinds) / sizeof(kinds[0]))](m);
 }
 
-/* --- Longer units ----------------------------------------------------------------------*/
+/* --- Longer units
+ * ----------------------------------------------------------------------*/
 
 static void emit_sign_sensitive(struct maker *m)
 {
@@ -444,8 +447,7 @@ static void emit_fp(struct maker *m)
                     FIELD(f, 6));
         break; /* the comparison makes Cause anew: QEMU's do not touch it */
     case 2:
-        emit(m, PICK(m, ASM(MADD_S), ASM(MSUB_S), ASM(NMADD_S),
-                     ASM(NMSUB_S)) |
+        emit(m, PICK(m, ASM(MADD_S), ASM(MSUB_S), ASM(NMADD_S), ASM(NMSUB_S)) |
                     d | FIELD(fsrc(m), 21) | FIELD(fsrc(m), 16) |
                     FIELD(fsrc(m), 11) | FIELD(f, 6));
         break;
@@ -455,9 +457,8 @@ static void emit_fp(struct maker *m)
                     FIELD(fsrc(m), 11) | FIELD(f, 6));
         break;
     default:
-        emit(m, PICK(m, ASM(ADD_S), ASM(SUB_S), ASM(MUL_S), ASM(DIV_S)) |
-                    fmt | FIELD(fsrc(m), 16) | FIELD(fsrc(m), 11) |
-                    FIELD(f, 6));
+        emit(m, PICK(m, ASM(ADD_S), ASM(SUB_S), ASM(MUL_S), ASM(DIV_S)) | fmt |
+                    FIELD(fsrc(m), 16) | FIELD(fsrc(m), 11) | FIELD(f, 6));
         break;
     }
     emit_scrub(m, f, d);
@@ -489,8 +490,7 @@ static void emit_branch(struct maker *m)
                FIELD(rnd(m, 8), 18);
         break;
     case 2:
-        word = PICK(m, ASM(BLTZAL), ASM(BGEZAL), ASM(BLTZALL),
-                    ASM(BGEZALL)) |
+        word = PICK(m, ASM(BLTZAL), ASM(BGEZAL), ASM(BLTZALL), ASM(BGEZALL)) |
                FIELD(s % 31, 21);
         break;
     default:
@@ -580,7 +580,8 @@ static void fix_branches(struct maker *m)
     }
 }
 
-/* --- The program ----------------------------------------------------------------------- */
+/* --- The program
+ * ----------------------------------------------------------------------- */
 
 /* Load everything from the record at $31, go on at NEXT. */
 static uint64_t emit_load_all(struct maker *m)
@@ -696,7 +697,8 @@ static void make_program(struct maker *m, unsigned blocks)
         abort();
 }
 
-/* --- QEMU ---------------------------------------------------------------------------------*/
+/* --- QEMU
+ * ---------------------------------------------------------------------------------*/
 
 static void put16(struct mips_host *h, uint64_t at, unsigned v)
 {
@@ -783,7 +785,9 @@ static int judge(struct mips_host *h, uint64_t end, const char *qemu,
     return status;
 }
 
-/* --- Ours ----------------------------------------------------------------------------------- */
+/* --- Ours
+ * -----------------------------------------------------------------------------------
+ */
 
 /* Runs until the BREAK at the vector; false when it goes elsewhere. */
 static bool run_ours(struct maker *m, struct host_vcpu *v, bool user)
@@ -804,8 +808,7 @@ static bool run_ours(struct maker *m, struct host_vcpu *v, bool user)
         reason = host_run(v, n);
         done += n;
     } while (reason == DISCO_EXIT_BUDGET && done < 2000000000);
-    if (reason == DISCO_EXIT_BREAK &&
-        PC(v) == UINT64_C(0xffffffff80000180) &&
+    if (reason == DISCO_EXIT_BREAK && PC(v) == UINT64_C(0xffffffff80000180) &&
         (C0(v, C0_CAUSE) >> 2 & 31) == EXC_SYS)
         return true;
     printf("ours ends with %u at %llx, cause %llx, epc %llx\n", reason,
@@ -897,8 +900,8 @@ static int run_once(uint64_t seed, unsigned blocks, bool big, const char *qemu)
         if (!run_ours(m, v[user], user))
             status = 1;
         for (unsigned i = 0; i < blocks; i++)
-            bad += compare(m, i, theirs, user ? "user mode" : "kernel mode",
-                           bad);
+            bad +=
+                compare(m, i, theirs, user ? "user mode" : "kernel mode", bad);
     }
     if (bad)
         status = 1;

@@ -7,7 +7,8 @@
 static const disco_vcpu_config little = { .size = sizeof(little),
                                           .order = DISCO_LITTLE };
 
-/* --- Plain ------------------------------------------------------------------------ */
+/* --- Plain
+ * ------------------------------------------------------------------------ */
 
 static void check_plain(const disco_vcpu_config *config)
 {
@@ -18,10 +19,10 @@ static void check_plain(const disco_vcpu_config *config)
         unsigned bytes;
         bool is_signed;
     } loads[] = {
-        { MEM(LB, 9, 0, 8), 1, true },  { MEM(LBU, 9, 0, 8), 1, false },
-        { MEM(LH, 9, 0, 8), 2, true },  { MEM(LHU, 9, 0, 8), 2, false },
-        { MEM(LW, 9, 0, 8), 4, true },  { MEM(LWU, 9, 0, 8), 4, false },
-        { MEM(LD, 9, 0, 8), 8, false }, { MEM(LL, 9, 0, 8), 4, true },
+        { MEM(LB, 9, 0, 8), 1, true },   { MEM(LBU, 9, 0, 8), 1, false },
+        { MEM(LH, 9, 0, 8), 2, true },   { MEM(LHU, 9, 0, 8), 2, false },
+        { MEM(LW, 9, 0, 8), 4, true },   { MEM(LWU, 9, 0, 8), 4, false },
+        { MEM(LD, 9, 0, 8), 8, false },  { MEM(LL, 9, 0, 8), 4, true },
         { MEM(LLD, 9, 0, 8), 8, false },
     };
     const uint32_t stores[] = { MEM(SB, 9, 0, 8), MEM(SH, 9, 0, 8),
@@ -116,7 +117,8 @@ static void test_fp_registers(void **state)
     finish(v);
 }
 
-/* --- Parts of words ------------------------------------------------------------------ */
+/* --- Parts of words
+ * ------------------------------------------------------------------ */
 
 struct part_case {
     uint32_t word;
@@ -143,7 +145,7 @@ static const struct part_case parts[] = {
 static void check_part(struct host_vcpu *v, const struct part_case *c,
                        unsigned at)
 {
-    const uint64_t reg = UINT64_C(0xffffffffa1a2a3a4);
+    const uint64_t reg = UINT64_C(0x12345678a1a2a3a4);
     bool big = v->host->big;
     uint8_t *word = v->host->ram + TEST_DATA + (at & ~(c->bytes - 1));
     uint8_t before[8], r[8]; /* register bytes, most significant first */
@@ -186,7 +188,7 @@ static void check_part(struct host_vcpu *v, const struct part_case *c,
         if (c->left || rank == 3)
             assert_int_equal(got, (uint64_t)(int64_t)(int32_t)want);
         else
-            assert_int_equal(got >> 32, 0xffffffff);
+            assert_int_equal(got >> 32, reg >> 32);
     }
 }
 
@@ -203,7 +205,8 @@ static void test_parts(void **state)
     }
 }
 
-/* --- Device registers ------------------------------------------------------------------*/
+/* --- Device registers
+ * ------------------------------------------------------------------*/
 
 static void test_mmio(void **state)
 {
@@ -294,7 +297,8 @@ static void test_mmio_oddities(void **state)
     finish(v);
 }
 
-/* --- Accesses that the host finishes ------------------------------------------------- */
+/* --- Accesses that the host finishes
+ * ------------------------------------------------- */
 
 /* In a delay slot too: the branch has run, the access is repeated. */
 static void check_exit(bool slot, bool write, disco_status status)
@@ -395,14 +399,15 @@ static void test_completion_is_not_stolen(void **state)
     finish(v);
 }
 
-/* --- Rights ------------------------------------------------------------------------------*/
+/* --- Rights
+ * ------------------------------------------------------------------------------*/
 
 static void test_rom(void **state)
 {
     struct host_vcpu *v = start();
     const uint32_t stores[] = {
-        MEM(SB, 9, 0, 8),  MEM(SW, 9, 0, 8),   MEM(SD, 9, 0, 8),
-        MEM(SWL, 9, 0, 8), MEM(SDR, 9, 7, 8),  MEM(SDC1, 9, 0, 8),
+        MEM(SB, 9, 0, 8),  MEM(SW, 9, 0, 8),  MEM(SD, 9, 0, 8),
+        MEM(SWL, 9, 0, 8), MEM(SDR, 9, 7, 8), MEM(SDC1, 9, 0, 8),
     };
 
     (void)state;
@@ -436,8 +441,8 @@ static void test_rom(void **state)
 static void test_no_memory(void **state)
 {
     struct host_vcpu *v = start();
-    const uint32_t words[] = { MEM(LW, 9, 0, 8),  MEM(SW, 9, 0, 8),
-                               MEM(LL, 9, 0, 8),  MEM(SWL, 9, 0, 8),
+    const uint32_t words[] = { MEM(LW, 9, 0, 8), MEM(SW, 9, 0, 8),
+                               MEM(LL, 9, 0, 8), MEM(SWL, 9, 0, 8),
                                MEM(LWR, 9, 0, 8) };
 
     (void)state;

@@ -25,8 +25,7 @@
 #define TEST_DATA  0x20000
 #define TEST_RAM   0x400000
 /* All coprocessors and address spaces, kernel mode. */
-#define TEST_STATUS                                                   \
-    (ST_CU0 | ST_CU1 | ST_XX | ST_FR | ST_KX | ST_SX | ST_UX)
+#define TEST_STATUS (ST_CU0 | ST_CU1 | ST_XX | ST_FR | ST_KX | ST_SX | ST_UX)
 
 /* EntryLo of a page: PFN and bits. */
 #define LO(pa, bits) ((uint64_t)(pa) >> 12 << 6 | (bits))

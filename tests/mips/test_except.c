@@ -6,7 +6,8 @@
 
 #define UNMAPPED 0x5000 /* user page that no TLB entry has */
 
-/* --- Causes ---------------------------------------------------------------------*/
+/* --- Causes
+ * ---------------------------------------------------------------------*/
 
 /* One instruction (rs 8, rt 9) that raises; va: BadVAddr when not 0. */
 struct cause_case {
@@ -79,12 +80,12 @@ static const struct cause_case causes[] = {
       1 },
     { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffe0000000), 0, EXC_TLBL, 0, 0x080,
       1 },
-    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffe0000000), ST_UX, EXC_TLBL, 0,
-      0x000, 1 },
-    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffc0000000), ST_SX, EXC_TLBL, 0,
-      0x080, 1 },
-    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffc0000000), ST_UX, EXC_TLBL, 0,
-      0x000, 1 },
+    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffe0000000), ST_UX, EXC_TLBL, 0, 0x000,
+      1 },
+    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffc0000000), ST_SX, EXC_TLBL, 0, 0x080,
+      1 },
+    { MEM(LW, 9, 0, 8), UINT64_C(0xffffffffc0000000), ST_UX, EXC_TLBL, 0, 0x000,
+      1 },
 };
 
 /* At a: `word` alone (slot 0) or in the slot of a taken branch. */
@@ -192,7 +193,8 @@ static void test_causes_with_exl(void **state)
     finish(v);
 }
 
-/* --- Fetching -------------------------------------------------------------------*/
+/* --- Fetching
+ * -------------------------------------------------------------------*/
 
 static void check_fetch(struct host_vcpu *v, uint64_t pc, uint32_t status,
                         unsigned exc, unsigned offset)
@@ -225,8 +227,7 @@ static void test_fetch(void **state)
     check_fetch(v, 0x4002, user32, EXC_ADEL, 0x180);
     check_fetch(v, KSEG0(0x1f000000), TEST_STATUS, EXC_IBE, 0x180);
     check_fetch(v, KSEG1(HOST_MMIO), TEST_STATUS, EXC_IBE, 0x180);
-    check_fetch(v, UINT64_C(0xffffffff00000000), TEST_STATUS, EXC_ADEL,
-                0x180);
+    check_fetch(v, UINT64_C(0xffffffff00000000), TEST_STATUS, EXC_ADEL, 0x180);
     finish(v);
 }
 
@@ -279,7 +280,8 @@ static void test_jump_to_bad_address(void **state)
     finish(v);
 }
 
-/* --- FP exceptions -------------------------------------------------------------*/
+/* --- FP exceptions
+ * -------------------------------------------------------------*/
 
 static void test_fpe(void **state)
 {
@@ -333,7 +335,8 @@ static void test_mips4_off(void **state)
     SET_GPR(v, 8, 0x8000);
     for (unsigned cu1 = 0; cu1 < 2; cu1++) {
         for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-            bool fp = cases[i].word >> 26 == 0x11 || cases[i].word >> 26 == 0x35;
+            bool fp =
+                cases[i].word >> 26 == 0x11 || cases[i].word >> 26 == 0x35;
             unsigned want = cases[i].exc;
 
             if (fp && !cu1)
@@ -355,7 +358,8 @@ static void test_mips4_off(void **state)
     finish(v);
 }
 
-/* --- Priorities ------------------------------------------------------------------*/
+/* --- Priorities
+ * ------------------------------------------------------------------*/
 
 /* Of two causes of one instruction the higher is taken. */
 static void test_priorities(void **state)
@@ -390,7 +394,8 @@ static void test_priorities(void **state)
     finish(v);
 }
 
-/* --- Interrupts --------------------------------------------------------------------*/
+/* --- Interrupts
+ * --------------------------------------------------------------------*/
 
 static void test_interrupt_masks(void **state)
 {
@@ -404,8 +409,8 @@ static void test_interrupt_masks(void **state)
         uint32_t ip = 0x100u << line;
 
         if (line >= 2)
-            assert_int_equal(
-                mips_backend_ops.set_irq(v->state, line - 2, 1), 0);
+            assert_int_equal(mips_backend_ops.set_irq(v->state, line - 2, 1),
+                             0);
         else
             SET_C0(v, C0_CAUSE, ip);
         for (unsigned i = 0; i < 3; i++) {
@@ -427,8 +432,7 @@ static void test_interrupt_masks(void **state)
             SET_C0(v, C0_CAUSE, 0);
         assert_int_equal(C0(v, C0_CAUSE) & 0xff00, 0);
     }
-    assert_int_equal(mips_backend_ops.set_irq(v->state, 5, 1),
-                     DISCO_E_INVAL);
+    assert_int_equal(mips_backend_ops.set_irq(v->state, 5, 1), DISCO_E_INVAL);
     finish(v);
 }
 
@@ -472,7 +476,8 @@ static void test_interrupt_at_once(void **state)
     finish(v);
 }
 
-/* --- ERET, reset ---------------------------------------------------------------------*/
+/* --- ERET, reset
+ * ---------------------------------------------------------------------*/
 
 static void test_eret(void **state)
 {
@@ -531,8 +536,8 @@ static void test_break_exit(void **state)
     struct host_vcpu *v = start_with(&config);
 
     (void)state;
-    HOST_CODE(v->host, TEST_CODE, LI(8, 1), ASM(BREAK),
-              BRANCH(BEQ, 0, 0, 4), ASM(BREAK));
+    HOST_CODE(v->host, TEST_CODE, LI(8, 1), ASM(BREAK), BRANCH(BEQ, 0, 0, 4),
+              ASM(BREAK));
     assert_int_equal(host_run(v, 100), DISCO_EXIT_BREAK);
     assert_int_equal(PC(v), KSEG0(TEST_CODE + 4));
     assert_int_equal(host_reg(v, DISCO_REG_INSNS), 1);

@@ -11,7 +11,8 @@
 #define ONES  UINT64_MAX
 #define NONE  (-1)
 
-/* --- Arithmetic --------------------------------------------------------------- */
+/* --- Arithmetic
+ * --------------------------------------------------------------- */
 
 /* rd = op(rs, rt); trap: it raises this and leaves rd alone. */
 struct reg_case {
@@ -20,13 +21,34 @@ struct reg_case {
     int trap;
 };
 
-#define R3(op, s, t, d)   { RRR(op, 10, 8, 9), s, t, d, NONE }
-#define R3_OV(op, s, t)   { RRR(op, 10, 8, 9), s, t, 0, EXC_OV }
-#define SH(op, a, t, d)   { SHIFT(op, 10, 9, a), 0, t, d, NONE }
-#define IM(op, s, i, d)   { RRI(op, 10, 8, i), s, 0, d, NONE }
-#define IM_OV(op, s, i)   { RRI(op, 10, 8, i), s, 0, 0, EXC_OV }
-#define TR(op, s, t, yes) { RRR(op, 0, 8, 9), s, t, 0, (yes) ? EXC_TR : -2 }
-#define TI(op, s, i, yes) { TRAPI(op, 8, i), s, 0, 0, (yes) ? EXC_TR : -2 }
+#define R3(op, s, t, d)                  \
+    {                                    \
+        RRR(op, 10, 8, 9), s, t, d, NONE \
+    }
+#define R3_OV(op, s, t)                    \
+    {                                      \
+        RRR(op, 10, 8, 9), s, t, 0, EXC_OV \
+    }
+#define SH(op, a, t, d)                    \
+    {                                      \
+        SHIFT(op, 10, 9, a), 0, t, d, NONE \
+    }
+#define IM(op, s, i, d)                  \
+    {                                    \
+        RRI(op, 10, 8, i), s, 0, d, NONE \
+    }
+#define IM_OV(op, s, i)                    \
+    {                                      \
+        RRI(op, 10, 8, i), s, 0, 0, EXC_OV \
+    }
+#define TR(op, s, t, yes)                              \
+    {                                                  \
+        RRR(op, 0, 8, 9), s, t, 0, (yes) ? EXC_TR : -2 \
+    }
+#define TI(op, s, i, yes)                             \
+    {                                                 \
+        TRAPI(op, 8, i), s, 0, 0, (yes) ? EXC_TR : -2 \
+    }
 
 static const struct reg_case reg_cases[] = {
     R3(ADDU, MAX32, 1, MIN32),
@@ -182,7 +204,10 @@ struct hilo_case {
     uint64_t rs, rt, hi, lo;
 };
 
-#define MD(op, s, t, h, l) { RRR(op, 0, 8, 9), s, t, h, l }
+#define MD(op, s, t, h, l)           \
+    {                                \
+        RRR(op, 0, 8, 9), s, t, h, l \
+    }
 
 static const struct hilo_case hilo_cases[] = {
     MD(MULT, ONES, 2, ONES, (uint64_t)-2),
@@ -220,8 +245,7 @@ static void test_muldiv(void **state)
         SET_GPR(v, 8, c->rs);
         SET_GPR(v, 9, c->rt);
         HOST_CODE(v->host, TEST_CODE, c->word, RRR(MFHI, 10, 0, 0),
-                  RRR(MFLO, 11, 0, 0), RRR(MTHI, 0, 9, 0),
-                  RRR(MTLO, 0, 8, 0));
+                  RRR(MFLO, 11, 0, 0), RRR(MTHI, 0, 9, 0), RRR(MTLO, 0, 8, 0));
         SET_PC(v, KSEG0(TEST_CODE));
         run_exactly(v, 5);
         assert_int_equal(GPR(v, 10), c->hi);
@@ -271,7 +295,8 @@ static void test_zero_destination_traps(void **state)
     finish(v);
 }
 
-/* --- Branches ------------------------------------------------------------------ */
+/* --- Branches
+ * ------------------------------------------------------------------ */
 
 enum { LIKELY = 1, LINK = 2 };
 
@@ -281,8 +306,20 @@ struct branch_case {
     bool taken[3]; /* rs = -1, 0, 1; rt = 0 */
 };
 
-#define B2(op, f, m, z, p) { BRANCH(op, 8, 9, 0), f, { m, z, p } }
-#define B1(op, f, m, z, p) { BRANCHZ(op, 8, 0), f, { m, z, p } }
+#define B2(op, f, m, z, p)      \
+    {                           \
+        BRANCH(op, 8, 9, 0), f, \
+        {                       \
+            m, z, p             \
+        }                       \
+    }
+#define B1(op, f, m, z, p)    \
+    {                         \
+        BRANCHZ(op, 8, 0), f, \
+        {                     \
+            m, z, p           \
+        }                     \
+    }
 
 static const struct branch_case branch_cases[] = {
     B2(BEQ, 0, 0, 1, 0),
@@ -348,14 +385,14 @@ static void test_branches(void **state)
     struct host_vcpu *v = start();
     const uint32_t work = LI(10, 7);
     const struct placement placements[] = {
-        { TEST_CODE + 0x100, 5, work },   { TEST_CODE + 0x100, -9, work },
-        { TEST_CODE + 0x100, 5, 0 },      { TEST_CODE + 0x100, -9, 0 },
+        { TEST_CODE + 0x100, 5, work },    { TEST_CODE + 0x100, -9, work },
+        { TEST_CODE + 0x100, 5, 0 },       { TEST_CODE + 0x100, -9, 0 },
         { TEST_CODE + 0x100, 2000, work }, { TEST_CODE + 0x100, -2000, 0 },
-        { TEST_CODE + 0x100, 2000, 0 },   { TEST_CODE + 0x100, 0, work },
-        { TEST_CODE + 0x100, -1, 0 },     { TEST_CODE + 0xff8, 1, work },
-        { TEST_CODE + 0xff8, 1, 0 },      { TEST_CODE + 0xffc, 3, work },
-        { TEST_CODE + 0xffc, 3, 0 },      { TEST_CODE + 0xffc, -3, work },
-        { TEST_CODE + 0xffc, -32768, 0 }, { TEST_CODE + 0x100, 32767, work },
+        { TEST_CODE + 0x100, 2000, 0 },    { TEST_CODE + 0x100, 0, work },
+        { TEST_CODE + 0x100, -1, 0 },      { TEST_CODE + 0xff8, 1, work },
+        { TEST_CODE + 0xff8, 1, 0 },       { TEST_CODE + 0xffc, 3, work },
+        { TEST_CODE + 0xffc, 3, 0 },       { TEST_CODE + 0xffc, -3, work },
+        { TEST_CODE + 0xffc, -32768, 0 },  { TEST_CODE + 0x100, 32767, work },
     };
 
     (void)state;
@@ -441,8 +478,8 @@ static void test_slot_sees_link(void **state)
     struct host_vcpu *v = start();
 
     (void)state;
-    HOST_CODE(v->host, TEST_CODE, RRR(JALR, 8, 8, 0), MOVE(2, 8),
-              NOP_WORD, NOP_WORD, BRANCH(BEQ, 3, 3, 3), LI(3, 1));
+    HOST_CODE(v->host, TEST_CODE, RRR(JALR, 8, 8, 0), MOVE(2, 8), NOP_WORD,
+              NOP_WORD, BRANCH(BEQ, 3, 3, 3), LI(3, 1));
     SET_GPR(v, 8, KSEG0(TEST_CODE + 16));
     run_exactly(v, 4);
     assert_int_equal(GPR(v, 2), KSEG0(TEST_CODE + 8));
@@ -458,8 +495,8 @@ static void test_nullified_slot(void **state)
 
     (void)state;
     HOST_CODE(v->host, TEST_CODE, BRANCH(BNEL, 0, 0, 8), ASM(SYSCALL),
-              BRANCH(BNEL, 0, 0, 8), MEM(LW, 2, 1, 0),
-              BRANCH(BNEL, 0, 0, 8), MEM(SW, 0, 0, 4), LI(5, 1));
+              BRANCH(BNEL, 0, 0, 8), MEM(LW, 2, 1, 0), BRANCH(BNEL, 0, 0, 8),
+              MEM(SW, 0, 0, 4), LI(5, 1));
     host_put32(v->host, TEST_DATA, 123);
     SET_GPR(v, 4, KSEG0(TEST_DATA));
     run_exactly(v, 4);
@@ -468,16 +505,17 @@ static void test_nullified_slot(void **state)
     finish(v);
 }
 
-/* --- Budget and resuming ---------------------------------------------------------*/
+/* --- Budget and resuming
+ * ---------------------------------------------------------*/
 
 /* A bit of everything, without end; crosses pages. */
 static void put_loop(struct mips_host *h)
 {
-    HOST_CODE(h, TEST_CODE + 0xfe0, RRI(ADDIU, 8, 8, 3),
-              MEM(SW, 8, 0, 4), MEM(LW, 9, 0, 4), RRR(MULT, 0, 8, 9),
-              BRANCH(BNEL, 8, 0, 1), RRR(MFLO, 10, 0, 0),
-              RRI(ADDIU, 11, 11, 1), BRANCH(BEQ, 0, 0, 2) /* page end */,
-              RRI(XORI, 12, 8, 0x55), NOP_WORD, NOP_WORD);
+    HOST_CODE(h, TEST_CODE + 0xfe0, RRI(ADDIU, 8, 8, 3), MEM(SW, 8, 0, 4),
+              MEM(LW, 9, 0, 4), RRR(MULT, 0, 8, 9), BRANCH(BNEL, 8, 0, 1),
+              RRR(MFLO, 10, 0, 0), RRI(ADDIU, 11, 11, 1),
+              BRANCH(BEQ, 0, 0, 2) /* page end */, RRI(XORI, 12, 8, 0x55),
+              NOP_WORD, NOP_WORD);
     HOST_CODE(h, TEST_CODE + 0x1008, MEM(SD, 10, 8, 4), MEM(LL, 13, 16, 4),
               RRI(ADDIU, 13, 13, 1), MEM(SC, 13, 16, 4),
               JUMP(JAL, KSEG0(0x40000)), RRR(DADDU, 14, 14, 12),
@@ -509,14 +547,12 @@ static void check_same(struct host_vcpu *a, struct host_vcpu *b)
     assert_int_equal(PC(a), PC(b));
     for (unsigned i = 1; i < 7; i++)
         if (DISCO_REG(DISCO_REG_CLASS_SPEC, i) != DISCO_REG_DELAY_TARGET)
-            assert_int_equal(
-                host_reg(a, DISCO_REG(DISCO_REG_CLASS_SPEC, i)),
-                host_reg(b, DISCO_REG(DISCO_REG_CLASS_SPEC, i)));
+            assert_int_equal(host_reg(a, DISCO_REG(DISCO_REG_CLASS_SPEC, i)),
+                             host_reg(b, DISCO_REG(DISCO_REG_CLASS_SPEC, i)));
     for (unsigned i = 0; i < 31; i++)
         if (i != 7 && i != 23 && i != 24 && i != 25)
             assert_int_equal(C0(a, i), C0(b, i));
-    assert_int_equal(host_reg(a, DISCO_REG_FCSR),
-                     host_reg(b, DISCO_REG_FCSR));
+    assert_int_equal(host_reg(a, DISCO_REG_FCSR), host_reg(b, DISCO_REG_FCSR));
     assert_memory_equal(a->host->ram, b->host->ram, TEST_RAM);
 }
 
@@ -624,15 +660,25 @@ static void test_request_leaves(void **state)
     finish(v);
 }
 
-/* --- Reserved words, SYNC, PREF ----------------------------------------------------*/
+/* --- Reserved words, SYNC, PREF
+ * ----------------------------------------------------*/
 
 static void test_reserved(void **state)
 {
     struct host_vcpu *v = start();
     const uint32_t reserved[] = {
-        0x0000003fu + 0x02000000, 0x00000005, 0x00000028, 0x04040000,
-        0x041f0000, 0x70000000, 0x7c000000, 0x74000000, 0x4c000002,
-        0x4200003f, 0x42000020 /* WAIT */, 0x41000000 /* BC0F */,
+        0x0000003fu + 0x02000000,
+        0x00000005,
+        0x00000028,
+        0x04040000,
+        0x041f0000,
+        0x70000000,
+        0x7c000000,
+        0x74000000,
+        0x4c000002,
+        0x4200003f,
+        0x42000020 /* WAIT */,
+        0x41000000 /* BC0F */,
     };
 
     (void)state;
@@ -650,8 +696,8 @@ static void test_hints(void **state)
 
     (void)state;
     SET_GPR(v, 4, 1); /* nothing is mapped there, and it is odd */
-    HOST_CODE(v->host, TEST_CODE, MEM(PREF, 0, 0, 4),
-              ASM(PREFX) | FIELD(4, 21), ASM(SYNC), MEM(PREF, 31, 5, 4));
+    HOST_CODE(v->host, TEST_CODE, MEM(PREF, 0, 0, 4), ASM(PREFX) | FIELD(4, 21),
+              ASM(SYNC), MEM(PREF, 31, 5, 4));
     run_exactly(v, 4);
     assert_int_equal(PC(v), KSEG0(TEST_CODE + 16));
     finish(v);
@@ -663,8 +709,7 @@ static void test_branch_in_slot(void **state)
     struct host_vcpu *v = start();
 
     (void)state;
-    HOST_CODE(v->host, TEST_CODE, BRANCH(BEQ, 0, 0, 3),
-              BRANCH(BEQ, 0, 0, 3));
+    HOST_CODE(v->host, TEST_CODE, BRANCH(BEQ, 0, 0, 3), BRANCH(BEQ, 0, 0, 3));
     SET_PC(v, KSEG0(TEST_CODE));
     run_exactly(v, 2);
     check_exception(v, EXC_RI, 0x180, KSEG0(TEST_CODE));

@@ -21,8 +21,7 @@ static void set_entry(struct host_vcpu *v, uint64_t hi, uint64_t lo0,
     SET_C0(v, C0_PAGEMASK, mask);
 }
 
-static void tlbwr(struct host_vcpu *v, uint64_t hi, uint64_t lo0,
-                  uint64_t lo1)
+static void tlbwr(struct host_vcpu *v, uint64_t hi, uint64_t lo0, uint64_t lo1)
 {
     set_entry(v, hi, lo0, lo1, 0);
     run_word(v, ASM(TLBWR));
@@ -224,6 +223,24 @@ static void test_modified_is_brought_back(void **state)
     finish(v);
 }
 
+/* Only 4 KiB pages are kept: a larger one is gone with its entry. */
+static void test_large_pages_are_not_kept(void **state)
+{
+    struct host_vcpu *v = start_with(&large);
+
+    (void)state;
+    SET_C0(v, C0_WIRED, 8);
+    set_entry(v, VA, LO(TEST_DATA, LO_V | LO_D), LO(TEST_DATA, LO_V), 0x6000);
+    run_word(v, ASM(TLBWR));
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(load(v, VA + 0x1000 * (uint64_t)i), EXC_NONE);
+    push_out(v, VA);
+    check_invariants(v);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(load(v, VA + 0x1000 * (uint64_t)i), EXC_TLBL);
+    finish(v);
+}
+
 static void test_asids(void **state)
 {
     struct host_vcpu *v = start_pushed_out(); /* ASID 0 */
@@ -238,7 +255,8 @@ static void test_asids(void **state)
     finish(v);
 }
 
-/* --- At random, against a model ------------------------------------------------- */
+/* --- At random, against a model
+ * ------------------------------------------------- */
 
 /*
  * The model knows every entry that the guest wrote and marks those that it may
@@ -363,8 +381,7 @@ static void model_probe(struct model *m)
     key = present(m, (unsigned)C0(m->v, C0_INDEX));
     for (unsigned i = 0; i < m->n; i++)
         if (m->list[i].alive && m->list[i].e.tag == key.tag &&
-            m->list[i].e.lo[0] == key.lo[0] &&
-            m->list[i].e.lo[1] == key.lo[1])
+            m->list[i].e.lo[0] == key.lo[0] && m->list[i].e.lo[1] == key.lo[1])
             return;
     fail_msg("TLBP found what nobody wrote");
 }
@@ -474,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_full_rewrite_flushes),
         cmocka_unit_test(test_invalid_never_served),
         cmocka_unit_test(test_modified_is_brought_back),
+        cmocka_unit_test(test_large_pages_are_not_kept),
         cmocka_unit_test(test_asids),
         cmocka_unit_test(test_random_model),
     };

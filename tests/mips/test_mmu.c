@@ -121,15 +121,14 @@ static const struct segment_case cases[] = {
 static uint64_t canonical(const struct segment_case *c)
 {
     bool kernel = c->mode == KERNEL || c->status & (ST_EXL | ST_ERL);
-    uint32_t wide = kernel           ? c->status & ST_KX
+    uint32_t wide = kernel            ? c->status & ST_KX
                     : c->mode == USER ? c->status & ST_UX
                                       : c->status & ST_SX;
 
     return wide ? c->va : (uint64_t)(int64_t)(int32_t)c->va;
 }
 
-static disco_status translate(struct host_vcpu *v, uint64_t va,
-                              uint64_t *gpa)
+static disco_status translate(struct host_vcpu *v, uint64_t va, uint64_t *gpa)
 {
     return mips_backend_ops.translate(v->state, va, DISCO_READ, gpa);
 }
@@ -208,16 +207,15 @@ static void test_mode_change_at_once(void **state)
     SET_GPR(v, 11, TEST_STATUS & ~ST_KX);
     SET_GPR(v, 12, TEST_STATUS | ST_ERL);
     /* ERL: useg is direct; then it is not. */
-    HOST_CODE(v->host, TEST_CODE, CP0(MTC0, 12, C0_STATUS),
-              MEM(LW, 8, 0, 5), CP0(MTC0, 10, C0_STATUS),
-              MEM(LW, 9, 0, 5));
+    HOST_CODE(v->host, TEST_CODE, CP0(MTC0, 12, C0_STATUS), MEM(LW, 8, 0, 5),
+              CP0(MTC0, 10, C0_STATUS), MEM(LW, 9, 0, 5));
     run_exactly(v, 4);
     assert_int_equal(GPR(v, 8), 0x1234);
     check_exception(v, EXC_TLBL, 0x080, KSEG0(TEST_CODE + 12));
     /* xkphys without KX is another address altogether. */
     SET_C0(v, C0_STATUS, TEST_STATUS);
-    HOST_CODE(v->host, TEST_CODE, MEM(LW, 8, 0, 4),
-              CP0(MTC0, 11, C0_STATUS), MEM(LW, 9, 0, 4));
+    HOST_CODE(v->host, TEST_CODE, MEM(LW, 8, 0, 4), CP0(MTC0, 11, C0_STATUS),
+              MEM(LW, 9, 0, 4));
     SET_PC(v, KSEG0(TEST_CODE));
     run_exactly(v, 3);
     assert_int_equal(GPR(v, 8), 0x1234);

@@ -41,7 +41,8 @@ static void run_super(struct host_vcpu *v, uint32_t word)
     run_exactly(v, 1);
 }
 
-/* --- The three questions ------------------------------------------------------------ */
+/* --- The three questions
+ * ------------------------------------------------------------ */
 
 /*
  * (a) A privileged instruction.  Hardware: Coprocessor Unusable, which the
@@ -51,12 +52,18 @@ static void run_super(struct host_vcpu *v, uint32_t word)
 static void test_supervisor_privileged_instruction(void **state)
 {
     const uint32_t words[] = {
-        CP0(MFC0, 9, C0_STATUS),  CP0(MTC0, 8, C0_COMPARE),
-        CP0(DMFC0, 9, C0_EPC),    CP0(DMTC0, 8, C0_EPC),
-        ASM(TLBP),                ASM(TLBR),
-        ASM(TLBWI),               ASM(TLBWR),
-        ASM(ERET),                CACHEOP(0x01, 0, 8),
-        ASM(MFPC) | FIELD(9, 16), ASM(MTPS) | FIELD(8, 16),
+        CP0(MFC0, 9, C0_STATUS),
+        CP0(MTC0, 8, C0_COMPARE),
+        CP0(DMFC0, 9, C0_EPC),
+        CP0(DMTC0, 8, C0_EPC),
+        ASM(TLBP),
+        ASM(TLBR),
+        ASM(TLBWI),
+        ASM(TLBWR),
+        ASM(ERET),
+        CACHEOP(0x01, 0, 8),
+        ASM(MFPC) | FIELD(9, 16),
+        ASM(MTPS) | FIELD(8, 16),
     };
     struct host_vcpu *v = start_super(&exact);
     uint64_t before;
@@ -114,7 +121,8 @@ static void test_supervisor_privileged_instruction(void **state)
  */
 static void test_supervisor_physical_memory(void **state)
 {
-    const uint64_t where[] = { KSEG0(TEST_DATA), KSEG1(TEST_DATA),
+    const uint64_t where[] = { KSEG0(TEST_DATA),
+                               KSEG1(TEST_DATA),
                                XKPHYS(TEST_DATA),
                                UINT64_C(0x9000000000000000) + TEST_DATA,
                                UINT64_C(0xc000000000000000),
@@ -184,7 +192,8 @@ static void test_supervisor_protected_space(void **state)
     }
 }
 
-/* --- Monitor calls ------------------------------------------------------------------- */
+/* --- Monitor calls
+ * ------------------------------------------------------------------- */
 
 #define HYPCALL(code) (ASM(HYPCALL) | (uint32_t)(code) << 11)
 
@@ -227,8 +236,7 @@ static void test_monitor_calls_reserved(void **state)
         SET_C0(v, C0_STATUS, user ? USER | (i & 2 ? ST_CU0 : 0) : TEST_STATUS);
         SET_PC(v, user ? 0x400000 : KSEG0(TEST_CODE));
         run_exactly(v, 1);
-        check_exception(v, EXC_RI, 0x180,
-                        user ? 0x400000 : KSEG0(TEST_CODE));
+        check_exception(v, EXC_RI, 0x180, user ? 0x400000 : KSEG0(TEST_CODE));
         assert_int_equal(v->host->calls, 0);
         finish(v);
     }
@@ -259,7 +267,8 @@ static void test_monitor_call_exit(void **state)
     finish(v);
 }
 
-/* --- Counting -------------------------------------------------------------------------- */
+/* --- Counting
+ * -------------------------------------------------------------------------- */
 
 /* What traps is counted in disco mode, by cause, and only there. */
 static void test_trap_counts(void **state)

@@ -162,18 +162,18 @@ static void test_tlb(void **state)
              LO(0x9000, LO_V | LO_G), 0);
     assert_int_equal(host_reg(v, DISCO_REG_TLB(63, DISCO_TLB_ENTRYLO0)),
                      LO(0x5000, LO_V | LO_G));
-    assert_int_equal(mips_backend_ops.translate(
-                         v->state, UINT64_C(0xffffffffc0001004), DISCO_READ,
-                         &gpa),
+    assert_int_equal(mips_backend_ops.translate(v->state,
+                                                UINT64_C(0xffffffffc0001004),
+                                                DISCO_READ, &gpa),
                      0);
     assert_int_equal(gpa, 0x9004);
-    assert_int_equal(mips_backend_ops.translate(
-                         v->state, UINT64_C(0xffffffffc0001004), DISCO_WRITE,
-                         &gpa),
+    assert_int_equal(mips_backend_ops.translate(v->state,
+                                                UINT64_C(0xffffffffc0001004),
+                                                DISCO_WRITE, &gpa),
                      DISCO_E_FAULT);
-    assert_int_equal(mips_backend_ops.translate(
-                         v->state, UINT64_C(0xffffffffc0001002), DISCO_EXEC,
-                         &gpa),
+    assert_int_equal(mips_backend_ops.translate(v->state,
+                                                UINT64_C(0xffffffffc0001002),
+                                                DISCO_EXEC, &gpa),
                      DISCO_E_FAULT);
     finish(v);
 }

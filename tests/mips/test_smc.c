@@ -31,7 +31,7 @@ static void check_patch(uint32_t store, uint64_t base, uint64_t at,
 static void test_every_store(void **state)
 {
     uint32_t new = LI(10, 2);
-    uint64_t two = (uint64_t)new << 32 | LI(11, 2);
+    uint64_t two = (uint64_t) new << 32 | LI(11, 2);
 
     (void)state;
     for (uint64_t at = 0; at < 0x1000; at += 0x7f8) {
@@ -180,6 +180,92 @@ static void test_two_modes(void **state)
     finish(v);
 }
 
+/*
+ * Stores to a page of code that nobody else uses go straight to it, until the
+ * mapping, the address space or its loneliness ends.
+ */
+static void test_own_code_page(void **state)
+{
+    struct mips_host *h = host_new(TEST_RAM, 1);
+    struct host_vcpu *v = start_in(h, NULL, 2), *other = start_in(h, NULL, 2);
+    enum { PAGE = 0x400000 };
+
+    (void)state;
+    HOST_CODE(h, TEST_CODE, MEM(SW, 9, 0x40, 8), NOP_WORD);
+    SET_GPR(v, 8, PAGE);
+    for (unsigned i = 0; i < 6; i++) {
+        SET_C0(v, C0_STATUS, TEST_STATUS);
+        SET_C0(v, C0_ENTRYHI, 0);
+        SET_C0(v, C0_WATCHLO, 0);
+        host_tlb(v, 0, PAGE, LO(TEST_CODE, LO_V | LO_D), 0, 0);
+        if (i > 0)
+            host_tlb(v, 1, PAGE + 0x2001, LO(TEST_CODE, LO_V), 0, 0);
+        for (unsigned n = 0; n < 3; n++) {
+            SET_GPR(v, 9, LI(10, (int)(10 * i + n)));
+            SET_PC(v, PAGE);
+            run_exactly(v, 1);
+            check_invariants(v);
+            SET_PC(v, PAGE + 0x40);
+            run_exactly(v, 1);
+            assert_int_equal(GPR(v, 10), 10 * i + n);
+        }
+        switch (i) {
+        case 0: /* another address space */
+            SET_C0(v, C0_ENTRYHI, 1);
+            break;
+        case 1: /* not dirty, as a guest writes it */
+            SET_C0(v, C0_ENTRYHI, PAGE);
+            SET_C0(v, C0_ENTRYLO0, LO(TEST_CODE, LO_V));
+            SET_C0(v, C0_INDEX, 0);
+            SET_PC(v, KSEG0(0x30000));
+            HOST_CODE(h, 0x30000, ASM(TLBWI));
+            run_exactly(v, 1);
+            break;
+        case 2: /* watched */
+            SET_C0(v, C0_WATCHLO, TEST_CODE + 0x40 + 1);
+            break;
+        case 3: /* ROM now */
+            host_set_kind(h, TEST_CODE, HOST_ROM);
+            break;
+        case 4: /* somebody else runs it */
+            host_set_kind(h, TEST_CODE, HOST_RAM);
+            SET_PC(other, KSEG0(TEST_CODE + 0x40));
+            run_exactly(other, 1);
+            break;
+        default: /* ... and links a line of it */
+            SET_GPR(other, 8, KSEG0(TEST_CODE));
+            HOST_CODE(h, 0x30000, MEM(LL, 9, 0x40, 8), MEM(SC, 9, 0x40, 8));
+            SET_PC(other, KSEG0(0x30000));
+            run_exactly(other, 1);
+            break;
+        }
+        check_invariants(v);
+        SET_GPR(v, 9, LI(10, 99));
+        SET_PC(v, i == 0 ? KSEG0(TEST_CODE) : PAGE);
+        run_exactly(v, 1);
+        if (i < 3) {
+            assert_int_equal(exc_code(v), i == 0   ? EXC_TLBS
+                                          : i == 1 ? EXC_MOD
+                                                   : EXC_WATCH);
+            assert_int_equal(host_get32(h, TEST_CODE + 0x40),
+                             LI(10, (int)(10 * i + 2)));
+        } else if (i == 3) {
+            assert_int_equal(host_get32(h, TEST_CODE + 0x40), LI(10, 32));
+            host_set_kind(h, TEST_CODE, HOST_RAM);
+        } else if (i == 4) {
+            SET_PC(other, KSEG0(TEST_CODE + 0x40));
+            run_exactly(other, 1);
+            assert_int_equal(GPR(other, 10), 99);
+        } else {
+            run_exactly(other, 1);
+            assert_int_equal(GPR(other, 9), 0);
+        }
+        check_invariants(v);
+        check_invariants(other);
+    }
+    finish(v);
+}
+
 static void test_other_vcpu(void **state)
 {
     struct mips_host *h = host_new(TEST_RAM, 1);
@@ -213,8 +299,7 @@ static void test_device_writes(void **state)
     struct host_vcpu *v = start();
 
     (void)state;
-    HOST_CODE(v->host, TEST_CODE, LI(10, 1), BRANCH(BEQ, 0, 0, -2),
-              NOP_WORD);
+    HOST_CODE(v->host, TEST_CODE, LI(10, 1), BRANCH(BEQ, 0, 0, -2), NOP_WORD);
     run_exactly(v, 3);
     host_put32(v->host, TEST_CODE, LI(10, 2));
     host_drop_code(v->host, TEST_CODE);
@@ -275,8 +360,9 @@ static void test_code_is_bounded(void **state)
     for (unsigned i = 0; i < PAGES; i++) {
         uint64_t pa = (HEAD + (uint64_t)i) * 4096;
 
-        host_put32(h, pa, i + 1 < PAGES ? JUMP(J, KSEG0(pa + 4096))
-                                        : JUMP(J, KSEG0(HEAD * 4096)));
+        host_put32(h, pa,
+                   i + 1 < PAGES ? JUMP(J, KSEG0(pa + 4096))
+                                 : JUMP(J, KSEG0(HEAD * 4096)));
         host_put32(h, pa + 4, RRI(ADDIU, 10, 10, 1));
     }
     SET_PC(v, KSEG0(HEAD * 4096));
@@ -296,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_patching_loop),
         cmocka_unit_test(test_next_page),
         cmocka_unit_test(test_two_modes),
+        cmocka_unit_test(test_own_code_page),
         cmocka_unit_test(test_other_vcpu),
         cmocka_unit_test(test_device_writes),
         cmocka_unit_test(test_device_writes_running_page),

@@ -91,8 +91,7 @@ static void check_same(struct host_vcpu *a, struct host_vcpu *b)
 
             /* A target means something only in a slot. */
             if (id == DISCO_REG_LLBIT ||
-                (id == DISCO_REG_DELAY_TARGET &&
-                 !host_reg(a, DISCO_REG_DELAY)))
+                (id == DISCO_REG_DELAY_TARGET && !host_reg(a, DISCO_REG_DELAY)))
                 continue;
             assert_int_equal(mips_backend_ops.get_reg(a->state, id, &x),
                              mips_backend_ops.get_reg(b->state, id, &y));
@@ -118,9 +117,12 @@ static void test_round_trip(void **state)
     run_exactly(a, 11);
     host_tlb(b, 50, 0x6000, LO(0, LO_V), 0, 0); /* to be forgotten */
     run_exactly(b, 3);
+    SET_GPR(b, 8, KSEG0(TEST_DATA));
+    run_word(b, MEM(LL, 9, 0, 8)); /* a reservation too */
     assert_int_equal(save(a, one), DISCO_OK);
     assert_int_equal(load(b, one), DISCO_OK);
     check_invariants(b);
+    assert_int_equal(host_reg(b, DISCO_REG_LLBIT), 0);
     check_same(a, b);
     assert_int_equal(save(b, two), DISCO_OK);
     assert_int_equal(one->used, two->used);
@@ -148,8 +150,8 @@ static void test_go_on(void **state)
     host_words(a->host, TEST_CODE, code, sizeof(code) / 4);
     HOST_CODE(a->host, 0x080, CP0(MTC0, 14, C0_ENTRYLO1), ASM(TLBWR),
               ASM(ERET));
-    HOST_CODE(a->host, 0x180, CP0(MFC0, 26, C0_COUNT),
-              RRI(ADDIU, 26, 26, 90), CP0(MTC0, 26, C0_COMPARE), ASM(ERET));
+    HOST_CODE(a->host, 0x180, CP0(MFC0, 26, C0_COUNT), RRI(ADDIU, 26, 26, 90),
+              CP0(MTC0, 26, C0_COMPARE), ASM(ERET));
     SET_GPR(a, 4, KSEG0(TEST_DATA));
     SET_GPR(a, 5, 0x400000);
     SET_GPR(a, 14, LO(TEST_DATA, LO_V));
@@ -187,8 +189,7 @@ static void test_go_on_equal(void **state)
                   RRI(ADDIU, 12, 12, 3));
         HOST_CODE(v->host, 0x080, ASM(TLBWR), ASM(ERET));
         HOST_CODE(v->host, 0x180, CP0(MFC0, 26, C0_COUNT),
-                  RRI(ADDIU, 26, 26, 90), CP0(MTC0, 26, C0_COMPARE),
-                  ASM(ERET));
+                  RRI(ADDIU, 26, 26, 90), CP0(MTC0, 26, C0_COMPARE), ASM(ERET));
         SET_GPR(v, 5, 0x400000);
         SET_C0(v, C0_ENTRYLO0, LO(TEST_DATA, LO_V));
         SET_C0(v, C0_ENTRYLO1, LO(TEST_DATA, LO_V));

@@ -4,10 +4,10 @@
  */
 #include "test_cpu.h"
 
-#define U64(v)   UINT64_C(v)
-#define VA       U64(0x10000000)
-#define PA_EVEN  0x100000
-#define PA_ODD   0x200000
+#define U64(v)         UINT64_C(v)
+#define VA             U64(0x10000000)
+#define PA_EVEN        0x100000
+#define PA_ODD         0x200000
 #define MASK_OF(bytes) ((uint32_t)((bytes)-1) & 0x01ffe000)
 
 /* Write entry `index` as a guest does: MTC0, TLBWI. */
@@ -206,8 +206,8 @@ static void test_code_unmaps_itself(void **state)
     run_exactly(v, 2);
     assert_int_equal(GPR(v, 10), 2);
     /* EntryHi by MTC0, and by TLBR of an entry with another ASID. */
-    HOST_CODE(v->host, PA_EVEN, CP0(MTC0, 8, C0_ENTRYHI), LI(10, 5),
-              ASM(TLBR), LI(10, 6));
+    HOST_CODE(v->host, PA_EVEN, CP0(MTC0, 8, C0_ENTRYHI), LI(10, 5), ASM(TLBR),
+              LI(10, 6));
     write_entry(v, 4, 0x777000 | 1, 0, 0, 0);
     write_entry(v, 3, VA, LO(PA_EVEN, LO_V), 0, 0);
     SET_GPR(v, 8, 1);
