@@ -32,6 +32,8 @@ enum {
     IER_LINE = 0x04,
     IER_MODEM = 0x08,
 
+    POLLS_OF_A_READER = 16,
+
     IIR_NONE = 0x01,
     IIR_MODEM = 0x00,
     IIR_TX = 0x02,
@@ -81,6 +83,7 @@ struct disco_uart {
     uint8_t scr;
     uint8_t overrun;
     uint8_t tx_interrupt; /* the transmitter became empty, not yet told */
+    uint32_t polls;       /* reads of LSR in a row */
     uint8_t divisor[2];
     uint8_t fifo[FIFO_BYTES]; /* received bytes, a ring */
     uint32_t first;
@@ -203,6 +206,7 @@ static disco_status uart_read(void *opaque, const disco_mmio_access *access,
     if (access->bytes != 1)
         return DISCO_E_FAULT;
     lock_take(&uart->lock);
+    uart->polls = access->offset == REG_LSR ? uart->polls + 1 : 0;
     *value = read_register(uart, access->offset);
     update_give(uart);
     return 0;
@@ -282,6 +286,7 @@ static disco_status uart_write(void *opaque, const disco_mmio_access *access,
     if (access->bytes != 1)
         return DISCO_E_FAULT;
     lock_take(&uart->lock);
+    uart->polls = 0;
     send = write_register(uart, access->offset, byte);
     if (send) {
         /* Send first: whoever sees the interrupt may rely on it. */
@@ -310,6 +315,18 @@ uint32_t disco_uart_input(disco_uart *uart, const uint8_t *data, uint32_t bytes)
     return taken;
 }
 
+int32_t disco_uart_is_listening(disco_uart *uart)
+{
+    int32_t is;
+
+    if (!uart)
+        return 0;
+    lock_take(&uart->lock);
+    is = uart->ier & IER_RX || uart->polls >= POLLS_OF_A_READER;
+    lock_give(&uart->lock);
+    return is;
+}
+
 static void uart_reset(void *opaque)
 {
     struct disco_uart *uart = opaque;
@@ -323,6 +340,7 @@ static void uart_reset(void *opaque)
     uart->scr = 0;
     uart->overrun = 0;
     uart->tx_interrupt = 0;
+    uart->polls = 0;
     uart->divisor[0] = 1;
     uart->divisor[1] = 0;
     uart->first = 0;

@@ -37,19 +37,31 @@ static void enter(struct mips_cpu *cpu, uint64_t va, const uint8_t *page_host,
     cpu->table->used = true;
 }
 
+uint32_t mips_resolve(struct mips_cpu *cpu, uint64_t gpa, uint32_t access,
+                      disco_backend_page *page)
+{
+    const disco_backend_host *host = cpu->host;
+    uint32_t behind;
+
+    /* A new frame may come from the host's allocator. */
+    fpu_leave(&cpu->fpu);
+    behind = host->resolve(host->ctx, gpa, access, page);
+    fpu_enter(&cpu->fpu);
+    return behind;
+}
+
 static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
                                     uint32_t access,
                                     const struct mips_xlate *xl,
                                     struct place *place)
 {
-    const disco_backend_host *host = cpu->host;
     disco_backend_page page;
     bool watched;
 
     place->gpa = xl->gpa;
     if ((xl->gpa & PAGE_MASK) == cpu->mmio_page)
         return RES_OK;
-    switch (host->resolve(host->ctx, xl->gpa, access, &page)) {
+    switch (mips_resolve(cpu, xl->gpa, access, &page)) {
     case DISCO_BEHIND_RAM:
         break;
     case DISCO_BEHIND_MMIO:
@@ -222,7 +234,9 @@ enum mips_result access_code_begin(struct mips_cpu *cpu, uint64_t va,
         uint64_t frame = place->frame;
         enum mips_result result;
 
+        fpu_leave(&cpu->fpu);
         host->code_store_begin(host->ctx, frame);
+        fpu_enter(&cpu->fpu);
         cpu->resync = true;
         result = access_find(cpu, va, bytes, DISCO_WRITE, place);
         if (result == RES_OK && place->host && place->frame == frame &&

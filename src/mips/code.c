@@ -104,12 +104,22 @@ static struct code_page *find_page(struct mips_cpu *cpu, uint64_t frame)
     return NULL;
 }
 
+static struct code_page *alloc_page(struct mips_cpu *cpu)
+{
+    struct code_page *page;
+
+    fpu_leave(&cpu->fpu);
+    page = cpu->host->alloc(cpu->host->ctx, sizeof(*page));
+    fpu_enter(&cpu->fpu);
+    return page;
+}
+
 static struct code_page *make_page(struct mips_cpu *cpu,
                                    const disco_backend_page *where)
 {
     struct code_page *page, **link;
 
-    page = cpu->host->alloc(cpu->host->ctx, sizeof(*page));
+    page = alloc_page(cpu);
     if (!page)
         return NULL;
     page->frame = where->frame;
@@ -135,7 +145,7 @@ static struct code_page *make_transient(struct mips_cpu *cpu,
     struct code_page *page = cpu->transient;
 
     if (!page)
-        page = cpu->host->alloc(cpu->host->ctx, sizeof(*page));
+        page = alloc_page(cpu);
     if (!page)
         return NULL;
     cpu->transient = page;
@@ -148,7 +158,6 @@ static struct code_page *make_transient(struct mips_cpu *cpu,
 
 static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
 {
-    const disco_backend_host *host = cpu->host;
     uint64_t va = cpu->pc;
     struct fetch_entry *f;
     disco_backend_page where;
@@ -164,7 +173,7 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
         mips_code_drop_all(cpu);
         mips_code_bury(cpu); /* nothing runs now */
     }
-    switch (host->resolve(host->ctx, xl.gpa, DISCO_EXEC, &where)) {
+    switch (mips_resolve(cpu, xl.gpa, DISCO_EXEC, &where)) {
     case DISCO_BEHIND_RAM:
         break;
     case DISCO_BEHIND_NO_MEMORY:

@@ -387,6 +387,8 @@ void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
 void mips_tables_drop_code(struct mips_cpu *cpu, const struct code_page *page);
 
 /* --- access.c: loads and stores that miss the table --- */
+uint32_t mips_resolve(struct mips_cpu *cpu, uint64_t gpa, uint32_t access,
+                      disco_backend_page *page);
 enum mips_result mips_load_slow(struct mips_cpu *cpu, uint64_t va,
                                 unsigned bytes, uint64_t *value);
 enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,

@@ -53,7 +53,9 @@ enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
         return access_mmio(cpu, place.gpa, bytes, false, value);
     }
     if (unlikely(linemon_arm(lm, place.host))) {
+        fpu_leave(&cpu->fpu);
         cpu->host->barrier(cpu->host->ctx);
+        fpu_enter(&cpu->fpu);
         linemon_armed(lm, place.host);
         /* Translations may be gone: find the line again. */
         cpu->resync = true;

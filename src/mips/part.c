@@ -12,6 +12,17 @@ static unsigned lane(const struct mips_cpu *cpu, uint64_t va, unsigned bytes)
     return cpu->big ? low : bytes - 1 - low;
 }
 
+/* What failed was looked at as a whole word: BadVAddr is the byte's address. */
+static enum mips_result name_byte(struct mips_cpu *cpu, enum mips_result result,
+                                  uint64_t va, unsigned bytes)
+{
+    unsigned exc = cpu->cause >> 2 & 31;
+
+    if (result == RES_EXCEPTION && exc >= EXC_MOD && exc <= EXC_ADES)
+        cpu->badvaddr |= va & (bytes - 1);
+    return result;
+}
+
 enum mips_result mips_load_part(struct mips_cpu *cpu, uint64_t va,
                                 unsigned bytes, bool left, uint64_t *reg)
 {
@@ -21,7 +32,7 @@ enum mips_result mips_load_part(struct mips_cpu *cpu, uint64_t va,
         mips_load_slow(cpu, va & ~(uint64_t)(bytes - 1), bytes, &word);
 
     if (result != RES_OK)
-        return result;
+        return name_byte(cpu, result, va, bytes);
     if (left) {
         keep = 8 * skip;
         v = word << keep | (*reg & low_bits(keep));
@@ -48,7 +59,7 @@ enum mips_result mips_store_part(struct mips_cpu *cpu, uint64_t va,
         access_find(cpu, start, bytes, DISCO_WRITE, &place);
 
     if (result != RES_OK)
-        return result;
+        return name_byte(cpu, result, va, bytes);
     if (!place.host)
         return access_raise(cpu,
                             EXC_DBE); /* no device takes a part of a word */

@@ -111,7 +111,8 @@ static void set_cause(struct host_vcpu *v, const struct cause_case *c,
 static void check_cause(struct host_vcpu *v, const struct cause_case *c,
                         uint64_t vector)
 {
-    uint64_t bad = c->rs;
+    /* Only SDR has an offset: the byte's address, not the word's. */
+    uint64_t bad = c->rs + (c->word >> 26 == 0x2d ? c->word & 0xffff : 0);
 
     assert_int_equal(exc_code(v), c->exc);
     assert_int_equal(C0(v, C0_CAUSE) >> 28 & 3, c->ce);
