@@ -28,9 +28,10 @@ uint64_t clock_now(struct clock *c)
 
 uint64_t disco_vm_time_ns(const disco_vm *vm)
 {
-    struct clock *c = &((struct disco_vm *)(uintptr_t)vm)->clock;
+    struct clock *c;
 
     if (!vm)
         return 0;
+    c = &((struct disco_vm *)(uintptr_t)vm)->clock;
     return clock_cycles_to_ns(c, clock_now(c));
 }
