@@ -17,6 +17,7 @@ libffi-dev:ffi.h
 libfdt-dev:libfdt.h
 libcmocka-dev:cmocka.h
 python3-cffi:py-cffi
+python3-dev:py-headers
 python3-pytest:py-pytest
 python3-dev:/usr/include/python3.*/Python.h
 g++:g++
@@ -45,6 +46,7 @@ have() {
         ;;
     py-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;
     /*) ls -d $1 >/dev/null 2>&1 ;;
+    py-headers) ls /usr/include/python3*/Python.h >/dev/null 2>&1 ;;
     *.h) have_header "$1" ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac

@@ -245,6 +245,8 @@ uint32_t console_feed(struct runner *runner)
         console->in_at = console->in_used;
         return 0;
     }
+    if (!disco_uart_is_listening(disco_board_uart(guest->board)))
+        return 0;
     while (console->in_at < console->in_used && n) {
         n = disco_board_console_input(guest->board,
                                       console->in + console->in_at,

@@ -37,6 +37,11 @@ DISCO_API disco_status disco_uart_create(disco_vm *vm, uint64_t gpa,
 /* Give input; returns bytes taken (the FIFO is 16 bytes deep). Thread: any. */
 DISCO_API uint32_t disco_uart_input(disco_uart *uart, const uint8_t *data,
                                     uint32_t bytes);
+/*
+ * 1 when the guest takes receive interrupts or polls for input.  Drivers empty
+ * the FIFO when they start: input from before that is lost.  Thread: any.
+ */
+DISCO_API int32_t disco_uart_is_listening(disco_uart *uart);
 
 /* Goldfish RTC.  wall_ns: host's nanoseconds since 1970 at VM time 0. */
 DISCO_API disco_status disco_rtc_create(disco_vm *vm, uint64_t gpa,

@@ -298,6 +298,30 @@ static void reset_lowers_everything(void **state)
     reset_state(state);
 }
 
+static void listens_by_interrupt_or_poll(void **state)
+{
+    struct fixture *f = *state;
+    int i;
+
+    assert_int_equal(disco_uart_is_listening(NULL), 0);
+    assert_int_equal(disco_uart_is_listening(f->uart), 0);
+    out(f, 1, 2); /* only the transmitter's interrupt */
+    assert_int_equal(disco_uart_is_listening(f->uart), 0);
+    out(f, 1, 1);
+    assert_int_equal(disco_uart_is_listening(f->uart), 1);
+    fake_vm_reset(f->vm);
+    assert_int_equal(disco_uart_is_listening(f->uart), 0);
+    /* Who sends looks at LSR too, but not for long. */
+    for (i = 0; i < 100; i++) {
+        in(f, 5);
+        out(f, 0, 'x');
+    }
+    assert_int_equal(disco_uart_is_listening(f->uart), 0);
+    for (i = 0; i < 100; i++)
+        in(f, 5);
+    assert_int_equal(disco_uart_is_listening(f->uart), 1);
+}
+
 static void bad_arguments(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +359,7 @@ int main(void)
         T(ring_counts_when_it_ends),
         T(back_end_may_feed_back),
         T(reset_lowers_everything),
+        T(listens_by_interrupt_or_poll),
         T(bad_arguments),
     };
 

@@ -16,7 +16,7 @@ import guest  # noqa: E402
 FORKS = """
 for j in 1 2 3 4; do (
     i=0
-    while [ $i -lt 90 ]; do
+    while [ $i -lt 70 ]; do
         i=$((i + 1))
         [ "$(/bin/busybox expr $i + $j)" = $((i + j)) ] || echo wrong $i $j
     done) & done
@@ -109,7 +109,7 @@ class Stress(guest.Case):
                                *more)
             out = dict(line.split(" ", 1) for line in result.out)
             self.assertNotIn("wrong", result.text)
-            self.assertGreater(int(out["forks"]), 360)
+            self.assertGreater(int(out["forks"]), 280)
             self.assertEqual(out["sql"], sql_answer(self.rows))
             self.assertEqual(out["md5"], md5(sequence(1, self.numbers)))
             work = {" ".join(line.split()[:3]) for line in result.out}
