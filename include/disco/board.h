@@ -84,7 +84,7 @@ DISCO_API disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
                                                    disco_vconsole **out);
 DISCO_API uint32_t disco_vconsole_input(disco_vconsole *console,
                                         const uint8_t *data, uint32_t bytes);
-/* fill: entropy source; NULL = generator from the machine's seed. */
+/* fill: entropy source; NULL = a generator that starts from `seed`. */
 typedef void (*disco_rng_fn)(void *opaque, void *data, uint32_t bytes);
 DISCO_API disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq, disco_rng_fn fill,

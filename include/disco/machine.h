@@ -66,6 +66,8 @@ DISCO_API void disco_machine_last_error(const disco_machine *machine,
 /* vCPU clock of virtual time in Hz; MIPS' Count runs at half of it.
  * 0 for NULL.  Thread: any. */
 DISCO_API uint32_t disco_machine_cpu_hz(const disco_machine *machine);
+/* The configured seed; 0 for NULL.  Thread: any. */
+DISCO_API uint64_t disco_machine_seed(const disco_machine *machine);
 
 /* Machine-wide figures.  Thread: any; values are taken one by one. */
 typedef struct disco_machine_stats {

@@ -42,6 +42,11 @@ class Uart(_CharDevice):
     __slots__ = ()
     _input = lib.disco_uart_input
 
+    @property
+    def listening(self) -> bool:
+        """The guest takes input; what came before is lost."""
+        return bool(self._get(lib.disco_uart_is_listening))
+
 
 class VirtioConsole(_CharDevice):
     __slots__ = ()

@@ -180,6 +180,11 @@ class Machine(Closable):
         return self._get(lib.disco_machine_cpu_hz)
 
     @property
+    def seed(self) -> int:
+        """Of every random decision."""
+        return self._get(lib.disco_machine_seed)
+
+    @property
     def nodes(self) -> int:
         return self.stats().nodes
 

@@ -24,16 +24,38 @@ static void default_free(void *opaque, void *ptr, uint64_t bytes)
     free(ptr);
 }
 
-/* NORESERVE: a machine may be larger than what the host wants to promise. */
+/* In whole pages, however large the host's are. */
+static uint64_t mapped_bytes(uint64_t bytes)
+{
+    return (bytes + 0xffff) & ~UINT64_C(0xffff);
+}
+
+/*
+ * Aligned to ALLOC_ALIGN_BYTES: the line monitor wants it, and so do the host's
+ * huge pages.  More is mapped than asked for, and what sticks out goes back.
+ * NORESERVE: a machine may be larger than what the host wants to promise.
+ */
 static void *default_page_alloc(void *opaque, uint64_t bytes, uint32_t node)
 {
-    void *p;
+    uint64_t all, before, after;
+    uint8_t *p;
 
     (void)opaque;
     (void)node;
-    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+    bytes = mapped_bytes(bytes);
+    if (__builtin_add_overflow(bytes, ALLOC_ALIGN_BYTES, &all))
+        return NULL;
+    p = mmap(NULL, all, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
+    if (p == MAP_FAILED)
+        return NULL;
+    before = -(uintptr_t)p & (ALLOC_ALIGN_BYTES - 1);
+    after = ALLOC_ALIGN_BYTES - before;
+    if (before)
+        munmap(p, before);
+    p += before;
+    munmap(p + bytes, after);
+    return p;
 }
 
 static void default_page_free(void *opaque, void *ptr, uint64_t bytes,
@@ -41,7 +63,7 @@ static void default_page_free(void *opaque, void *ptr, uint64_t bytes,
 {
     (void)opaque;
     (void)node;
-    munmap(ptr, bytes);
+    munmap(ptr, mapped_bytes(bytes));
 }
 
 disco_status alloc_init(struct alloc *a, const disco_allocator *ops)

@@ -27,6 +27,9 @@ void alloc_free(struct alloc *a, void *ptr, uint64_t bytes);
 char *alloc_string(struct alloc *a, const char *text);
 void alloc_string_free(struct alloc *a, char *text);
 
+/* What the default allocator aligns pages to. */
+enum { ALLOC_ALIGN_BYTES = 4 << 20 };
+
 /* Zeroed 4096-aligned pages near `node`, or NULL. */
 void *alloc_pages(struct alloc *a, uint64_t bytes, uint32_t node);
 void alloc_pages_free(struct alloc *a, void *ptr, uint64_t bytes,

@@ -167,6 +167,11 @@ disco_status disco_machine_destroy(disco_machine *machine)
     return 0;
 }
 
+uint64_t disco_machine_seed(const disco_machine *machine)
+{
+    return machine ? machine->config.seed : 0;
+}
+
 uint32_t disco_machine_cpu_hz(const disco_machine *machine)
 {
     return machine ? machine->config.cpu_hz : 0;

@@ -294,6 +294,17 @@ disco_status disco_board_add_console(disco_board *board,
                      disco_virtio_console_create(board->vm, gpa, irq, be, out));
 }
 
+/* Another one for every machine seed, VM and slot (FNV-1a over the name). */
+static uint64_t rng_seed(const disco_board *board)
+{
+    uint64_t seed = UINT64_C(0xcbf29ce484222325);
+
+    for (const char *at = disco_vm_name(board->vm); *at; at++)
+        seed = (seed ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+    return (seed ^ disco_machine_seed(disco_vm_machine(board->vm))) +
+           board->slots;
+}
+
 disco_status disco_board_add_rng(disco_board *board)
 {
     uint64_t gpa;
@@ -303,5 +314,5 @@ disco_status disco_board_add_rng(disco_board *board)
     if (status)
         return status;
     return take_slot(board, disco_virtio_rng_create(board->vm, gpa, irq, NULL,
-                                                    NULL, board->slots));
+                                                    NULL, rng_seed(board)));
 }

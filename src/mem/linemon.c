@@ -3,7 +3,13 @@
  */
 #include "mem/linemon.h"
 
+#include "base/alloc.h"
 #include "mem/addr.h"
+#include "mem/frame.h"
+
+_Static_assert(LINEMON_FILTERS *LINEMON_LINE_BYTES == ALLOC_ALIGN_BYTES &&
+                   CHUNK_FRAMES * PAGE_BYTES == ALLOC_ALIGN_BYTES,
+               "a line's words depend on its place in its chunk alone");
 
 void linemon_page_moved(struct linemon *lm, const uint8_t *host)
 {

@@ -26,10 +26,15 @@
 #include "base/compiler.h"
 #include "base/lock.h"
 
+/*
+ * Lines are told apart by their place in a chunk of frames only: chunks are
+ * aligned, so which lines share a word is the same in every process.  A
+ * deterministic machine relies on it.
+ */
 enum {
     LINEMON_LINE_SHIFT = 7,
     LINEMON_LINE_BYTES = 1 << LINEMON_LINE_SHIFT,
-    LINEMON_FILTERS = 65536,
+    LINEMON_FILTERS = 32768, /* lines of a chunk */
     LINEMON_VERSIONS = 4096
 };
 
@@ -38,15 +43,20 @@ struct linemon {
     uint32_t version[LINEMON_VERSIONS];
 };
 
+static inline uint32_t linemon_line(const void *host)
+{
+    return (uint32_t)((uintptr_t)host >> LINEMON_LINE_SHIFT) &
+           (LINEMON_FILTERS - 1);
+}
+
 static inline uint8_t *linemon_filter_of(struct linemon *lm, const void *host)
 {
-    return &lm->filter[((uintptr_t)host >> LINEMON_LINE_SHIFT) &
-                       (LINEMON_FILTERS - 1)];
+    return &lm->filter[linemon_line(host)];
 }
 
 static inline uint32_t *linemon_version_of(struct linemon *lm, const void *host)
 {
-    uintptr_t line = (uintptr_t)host >> LINEMON_LINE_SHIFT;
+    uint32_t line = linemon_line(host);
 
     return &lm->version[(line ^ line >> 12) & (LINEMON_VERSIONS - 1)];
 }

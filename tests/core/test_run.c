@@ -115,7 +115,10 @@ static void test_arguments(void **state)
         disco_run run;
         uint64_t more;
     } longer = { { .size = sizeof(longer), .max_insns = 3 }, 0 };
-    uint32_t shorter[4] = { 16, 0, 3, 0 };
+    struct {
+        uint32_t size, flags;
+        uint64_t max_insns;
+    } shorter = { sizeof(shorter), 0, 3 };
     disco_exit e = { .size = sizeof(e) };
     struct fixture f;
 
@@ -131,7 +134,7 @@ static void test_arguments(void **state)
     assert_int_equal(disco_vcpu_run(f.vcpu[0], 0, &longer.run, &e),
                      DISCO_E_VERSION);
     assert_int_equal(
-        disco_vcpu_run(f.vcpu[0], 0, (disco_run *)(void *)shorter, &e), 0);
+        disco_vcpu_run(f.vcpu[0], 0, (disco_run *)(void *)&shorter, &e), 0);
     assert_int_equal(e.ran_insns, 3);
     fixture_drop(&f);
 }

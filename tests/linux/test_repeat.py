@@ -19,17 +19,21 @@ out random $(head -c 16 /dev/urandom | hexdump -e '/1 "%02x"')
 out time $(date +%s.%N) $(cat /proc/interrupts /proc/stat | md5sum)
 """
 
+RANDOM = """
+out $(head -c 16 /dev/urandom | hexdump -e '/1 "%02x"')
+"""
+
 
 class Repeat(guest.Case):
     def once(self, cpus, mode, seed, *more):
         return self.boot(SCRIPT, "--deterministic", "--seed", seed, "--cpus",
                          cpus, "--mode", mode, *more)
 
-    def twice(self, cpus, mode, *more):
+    def twice(self, cpus, mode, *more, vms=1):
         with self.subTest(cpus=cpus, mode=mode, more=more):
             first = self.once(cpus, mode, 1, *more)
             second = self.once(cpus, mode, 1, *more)
-            self.assertEqual(len(first.out), 14)
+            self.assertEqual(len(first.out), 14 * vms)
             self.assertEqual(first.text.splitlines(),
                              second.text.splitlines())
             self.assertEqual(hashlib.sha256(first.raw).digest(),
@@ -44,9 +48,9 @@ class Repeat(guest.Case):
 
     def test_seeds_differ(self):
         """The seed reaches the guest, which boots with any."""
-        runs = [self.once(2, "exact", seed, "--rng") for seed in (2, 3)]
-        randoms = {next(line for line in run.out if line.startswith("random"))
-                   for run in runs}
+        randoms = {
+            self.boot(RANDOM, "--deterministic", "--rng", "--seed",
+                      seed).out[0] for seed in (2, 3)}
         self.assertEqual(len(randoms), 2)
 
     @guest.slow
@@ -55,7 +59,15 @@ class Repeat(guest.Case):
             for mode in ("exact", "disco"):
                 self.twice(cpus, mode)
         self.twice(2, "exact", "--l2tlb", "on", "--rng")
-        self.twice(1, "exact", "--vms", 2, "--net", "subnet")
+        self.twice(1, "exact", "--vms", 2, "--net", "subnet", vms=2)
+
+    @guest.slow
+    def test_repeats_often(self):
+        """Every process has its memory elsewhere."""
+        runs = [self.once(4, "exact", 1) for _ in range(8)]
+        for run in runs[1:]:
+            self.assertEqual(run.raw, runs[0].raw)
+            self.assertEqual(run.insns(), runs[0].insns())
 
     @guest.slow
     def test_any_seed(self):

@@ -99,8 +99,8 @@ def md5(data):
 
 
 class Stress(guest.Case):
-    rows = 3000
-    numbers = 40000
+    rows = 1500
+    numbers = 20000
 
     def check(self, cpus, threads, *more):
         script = FORKS + SQL % (self.rows, self.numbers) + MEMORY + KERNEL
