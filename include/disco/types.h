@@ -106,6 +106,8 @@ typedef void (*disco_log_fn)(void *opaque, int32_t level, const char *domain,
  *   free        gets the size of the allocation back; ptr is never NULL.
  *   page_alloc  returns zeroed, 4096-aligned pages that should live on the
  *               host's idea of `node` (the machine's node number), or NULL.
+ *               Deterministic machines need them 4 MiB-aligned to repeat in
+ *               another process.
  *   page_free   gives them back.
  * Called on any thread that calls the library, several at a time.
  */

@@ -19,6 +19,7 @@
 #define NOINLINE     __attribute__((noinline))
 #define MUST_CHECK   __attribute__((warn_unused_result))
 #define MAYBE_UNUSED __attribute__((unused))
+#define FALLTHROUGH  __attribute__((fallthrough))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -7,6 +7,7 @@
  */
 #include "mips/predecode.h"
 
+#include "base/compiler.h"
 #include "mips/cpu.h"
 #include "mips/decode.h"
 #include "mips/insn.h"
@@ -44,19 +45,26 @@ struct uop_info {
 };
 
 static const struct uop_info uops[UOP_COUNT] = {
-#define UOP_ALU(name, ...)      [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_OVF(name, ...)      [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_BR(name, ...)       [UOP_##name] = { OP_##name##_PN, OP_##name##_PN },
-#define UOP_TRAP(name, ...)     [UOP_##name] = { OP_##name##_R, OP_##name##_I },
-#define UOP_LOAD(name, ...)     [UOP_##name] = { OP_##name, OP_##name },
-#define UOP_STORE(name, ...)    [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_ALU(name, ...) \
+    [UOP_##name] = { OP_##name##_R, OP_##name##_I, FP_NONE, FP_NONE },
+#define UOP_OVF(name, ...) \
+    [UOP_##name] = { OP_##name##_R, OP_##name##_I, FP_NONE, FP_NONE },
+#define UOP_BR(name, ...) \
+    [UOP_##name] = { OP_##name##_PN, OP_##name##_PN, FP_NONE, FP_NONE },
+#define UOP_TRAP(name, ...) \
+    [UOP_##name] = { OP_##name##_R, OP_##name##_I, FP_NONE, FP_NONE },
+#define UOP_LOAD(name, ...) \
+    [UOP_##name] = { OP_##name, OP_##name, FP_NONE, FP_NONE },
+#define UOP_STORE(name, ...) \
+    [UOP_##name] = { OP_##name, OP_##name, FP_NONE, FP_NONE },
 #define UOP_FP3(name, fn, k)    [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
 #define UOP_FP2(name, fn, d, s) [UOP_##name] = { OP_##name, 0, FP_##d, FP_##s },
 #define UOP_FP4(name, fn, k)    [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
 #define UOP_FCMP(name, fn, k)   [UOP_##name] = { OP_##name, 0, FP_NONE, FP_##k },
-#define UOP_JUMP(name)          [UOP_##name] = { OP_##name, OP_##name },
-#define UOP_FOP(name, k)        [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
-#define UOP_OP(name)            [UOP_##name] = { OP_##name, OP_##name },
+#define UOP_JUMP(name) \
+    [UOP_##name] = { OP_##name, OP_##name, FP_NONE, FP_NONE },
+#define UOP_FOP(name, k) [UOP_##name] = { OP_##name, 0, FP_##k, FP_##k },
+#define UOP_OP(name)     [UOP_##name] = { OP_##name, OP_##name, FP_NONE, FP_NONE },
 #include "mips/uop.def"
 };
 
@@ -184,7 +192,7 @@ static void set_operands(struct slot *s, const struct insn_info *info,
         break;
     case INSN_OPERANDS_RT_RS_UIMM:
         s->imm = (int32_t)insn_uimm16(word);
-        /* fallthrough */
+        FALLTHROUGH;
     case INSN_OPERANDS_RT_RS_IMM:
         s->op = u->imm;
         s->d = (uint8_t)gpr_dst(insn_rt(word));
@@ -237,7 +245,7 @@ static void set_operands(struct slot *s, const struct insn_info *info,
         break;
     case INSN_OPERANDS_FD_FR_FS_FT:
         s->x = (uint8_t)fp_index(src, key, insn_fr(word));
-        /* fallthrough */
+        FALLTHROUGH;
     case INSN_OPERANDS_FD_FS_FT:
     case INSN_OPERANDS_FD_FS:
         s->d = (uint8_t)fp_index(dst, key, insn_fd(word));
