@@ -127,9 +127,18 @@ static void from_user(void)
     wr_entryhi(0);
 }
 
+static unsigned page_accesses;
+
 static uint64_t cp0(uint32_t offset)
 {
+    page_accesses++;
     return io_read64(DISCO_BOARD_CP0_PAGE + offset);
+}
+
+static void cp0_write(uint32_t offset, uint64_t value)
+{
+    page_accesses++;
+    io_write64(DISCO_BOARD_CP0_PAGE + offset, value);
 }
 
 /* The page tells the same as the instructions. */
@@ -141,23 +150,25 @@ static void register_page(void)
     CHECK((uint32_t)cp0(15 * 8), rd_prid());
     wr_epc(0x123456789);
     CHECK(cp0(14 * 8), 0x123456789);
-    io_write64(DISCO_BOARD_CP0_PAGE + DISCO_CP0_PAGE_IE, 1);
+    cp0_write(DISCO_CP0_PAGE_IE, 1);
     CHECK(rd_status() & ST_IE, ST_IE);
     CHECK(cp0(DISCO_CP0_PAGE_IE), 1);
-    io_write64(DISCO_BOARD_CP0_PAGE + DISCO_CP0_PAGE_IE, 0);
+    cp0_write(DISCO_CP0_PAGE_IE, 0);
     CHECK(rd_status() & ST_IE, 0);
-    io_write64(DISCO_BOARD_CP0_PAGE + 12 * 8, rd_status() | ST_IM0 | ST_CU0);
+    cp0_write(12 * 8, rd_status() | ST_IM0 | ST_CU0);
     CHECK(rd_status() & ST_IM0, ST_IM0);
-    io_write64(DISCO_BOARD_CP0_PAGE + 12 * 8, rd_status() & ~ST_IM0);
+    cp0_write(12 * 8, rd_status() & ~ST_IM0);
     CHECK(rd_status() & ST_IM0, 0);
 }
 
+static void accesses(void)
+{
+    REPORT("register_page", page_accesses);
+}
+
 const struct check checks[] = {
-    { "discovery", discovery },
-    { "codes", codes },
-    { "pages", pages },
-    { "sleep", sleep },
-    { "from_user", from_user },
-    { "register_page", register_page },
-    { NULL, NULL },
+    { "discovery", discovery }, { "codes", codes },
+    { "pages", pages },         { "sleep", sleep },
+    { "from_user", from_user }, { "register_page", register_page },
+    { "accesses", accesses },   { NULL, NULL },
 };

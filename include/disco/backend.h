@@ -30,7 +30,8 @@ typedef struct disco_backend_page {
     uint32_t rights; /* DISCO_READ; DISCO_WRITE when stores through `host` are
                         allowed; DISCO_EXCLUSIVE when no other vCPU has touched
                         the page: stores need not be announced or fenced, until
-                        a DISCO_DROP_WRITE */
+                        a DISCO_DROP_WRITE.  Of device registers:
+                        DISCO_MMIO_UNTRAPPED or 0 */
     uint32_t code;   /* 1: somebody holds translated code of the page; stores
                         go between code_store_begin and code_store_end */
 } disco_backend_page;

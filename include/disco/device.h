@@ -30,7 +30,11 @@ typedef struct disco_stream {
 
 enum {
     /* No callbacks: accesses leave disco_vcpu_run as DISCO_EXIT_MMIO. */
-    DISCO_MMIO_EXIT = 1
+    DISCO_MMIO_EXIT = 1,
+    /* Stands for memory that a monitor keeps up to date: an access is no trap,
+     * and `disco` mode counts it as DISCO_TRAP_CP0_PAGE instead of
+     * DISCO_TRAP_MMIO.  Whole pages only. */
+    DISCO_MMIO_UNTRAPPED = 2
 };
 
 /*

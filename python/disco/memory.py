@@ -175,7 +175,8 @@ class MemoryMixin(Handle):
                  write: Optional[Callable[[Access, int], None]] = None,
                  reset: Optional[Callable[[], None]] = None,
                  release: Optional[Callable[[], None]] = None,
-                 order: int = Order.CPU, exits: bool = False) -> Region:
+                 order: int = Order.CPU, exits: bool = False,
+                 untrapped: bool = False) -> Region:
         """Device registers, by an object with methods read(access),
         write(access, value), reset(), release() (see MmioDevice), or by single
         functions.  What is missing is a bus error.
@@ -183,6 +184,8 @@ class MemoryMixin(Handle):
         key    names the device, unique in the VM
         order  how bytes become the callbacks' integers
         exits  no callbacks: accesses leave VCPU.run with ExitReason.MMIO
+        untrapped  stands for memory that a monitor keeps up to date: counted
+               as Trap.CP0_PAGE, not as Trap.MMIO
         """
         keep: list = []
         find = device if device is not None else object()
@@ -196,7 +199,9 @@ class MemoryMixin(Handle):
         handle = record.handle()
         ops = ffi.new("disco_mmio_ops *", {
             "size": ffi.sizeof("disco_mmio_ops"),
-            "flags": lib.DISCO_MMIO_EXIT if exits else 0, "order": order})
+            "flags": (lib.DISCO_MMIO_EXIT if exits else 0) |
+                     (lib.DISCO_MMIO_UNTRAPPED if untrapped else 0),
+            "order": order})
         if exits:
             if record.read or record.write:
                 raise ValueError("exits=True has no use for read and write")

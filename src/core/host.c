@@ -24,11 +24,16 @@ static uint32_t fill_page(struct disco_vcpu *v, uint64_t entry, uint32_t exec,
 }
 
 /* What is behind a page that has no memory. */
-static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn)
+static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn,
+                             disco_backend_page *page)
 {
-    return region_overlap(&v->vm->pm.regions, gpa_of_pfn(pfn), PAGE_BYTES)
-               ? DISCO_BEHIND_MMIO
-               : DISCO_BEHIND_NOTHING;
+    const struct disco_region *r =
+        region_overlap(&v->vm->pm.regions, gpa_of_pfn(pfn), PAGE_BYTES);
+
+    if (!r)
+        return DISCO_BEHIND_NOTHING;
+    page->rights = r->ops.flags & DISCO_MMIO_UNTRAPPED;
+    return DISCO_BEHIND_MMIO;
 }
 
 static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
@@ -52,7 +57,7 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
     if (!status)
         behind = fill_page(v, entry, exec, page);
     else if (status == DISCO_E_FAULT)
-        behind = behind_other(v, pfn);
+        behind = behind_other(v, pfn, page);
     else
         behind = DISCO_BEHIND_NO_MEMORY;
     mem_unlock(pm->mem);

@@ -105,8 +105,8 @@ disco_status disco_vm_map_host(disco_vm *vm, uint64_t gpa, uint64_t bytes,
 }
 
 static disco_status check_mmio(struct disco_vm *vm, uint64_t gpa,
-                               const char *key, const disco_mmio_ops *in,
-                               disco_mmio_ops *ops)
+                               uint64_t bytes, const char *key,
+                               const disco_mmio_ops *in, disco_mmio_ops *ops)
 {
     disco_status status;
 
@@ -119,12 +119,18 @@ static disco_status check_mmio(struct disco_vm *vm, uint64_t gpa,
         return vm_fail(vm, status, gpa,
                        "VM %s: MMIO region %s: ops size %u is not supported",
                        vm->name, key, in->size);
-    if ((ops->flags & ~(uint32_t)DISCO_MMIO_EXIT) ||
+    if ((ops->flags & ~(uint32_t)(DISCO_MMIO_EXIT | DISCO_MMIO_UNTRAPPED)) ||
         ops->order > DISCO_CPU_ORDER)
         return vm_fail(vm, DISCO_E_INVAL, gpa,
                        "VM %s: MMIO region %s: flags 0x%x or order %u is not "
                        "known",
                        vm->name, key, ops->flags, ops->order);
+    if ((ops->flags & DISCO_MMIO_UNTRAPPED) &&
+        !is_aligned(gpa | bytes, PAGE_BYTES))
+        return vm_fail(vm, DISCO_E_INVAL, gpa,
+                       "VM %s: MMIO region %s: without traps it must be whole "
+                       "pages",
+                       vm->name, key);
     if (!ops->order)
         ops->order = DISCO_CPU_ORDER;
     return 0;
@@ -145,7 +151,7 @@ disco_status disco_vm_map_mmio(disco_vm *vm, uint64_t gpa, uint64_t bytes,
 
     if (!vm)
         return DISCO_E_INVAL;
-    status = check_mmio(vm, gpa, key, ops, &copy);
+    status = check_mmio(vm, gpa, bytes, key, ops, &copy);
     if (status)
         return status;
     q.ops = &copy;

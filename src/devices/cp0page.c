@@ -91,6 +91,7 @@ disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
         .size = sizeof(ops),
+        .flags = DISCO_MMIO_UNTRAPPED,
         .order = DISCO_CPU_ORDER,
         .read = cp0_page_read,
         .write = cp0_page_write,

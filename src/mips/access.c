@@ -66,6 +66,9 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
         break;
     case DISCO_BEHIND_MMIO:
         cpu->mmio_page = xl->gpa & PAGE_MASK;
+        cpu->mmio_trap = page.rights & DISCO_MMIO_UNTRAPPED
+                             ? DISCO_TRAP_CP0_PAGE
+                             : DISCO_TRAP_MMIO;
         return RES_OK;
     case DISCO_BEHIND_NO_MEMORY:
         return leave(cpu, DISCO_EXIT_NO_MEMORY);
@@ -150,7 +153,7 @@ enum mips_result access_mmio(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
     else
         cpu->stats.mmio_reads++;
     if (cpu->disco)
-        cpu->stats.traps[DISCO_TRAP_MMIO]++;
+        cpu->stats.traps[cpu->mmio_trap]++;
     if (likely(status == DISCO_OK))
         return RES_OK;
     if (status == DISCO_E_FAULT)

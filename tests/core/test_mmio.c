@@ -324,6 +324,35 @@ static void test_bus_errors(void **state)
     }
 }
 
+/* Memory has no holes: registers without traps are whole pages. */
+static void test_untrapped(void **state)
+{
+    disco_mmio_ops ops = dev_ops;
+    struct device d = { .answer = 5 };
+    struct fixture f;
+
+    (void)state;
+    ops.flags = DISCO_MMIO_UNTRAPPED;
+    fixture_make(&f, NULL, program, 6);
+    assert_int_equal(disco_vm_map_mmio(f.vm, DEV, 24, "dev", &ops, &d, NULL),
+                     DISCO_E_INVAL);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV + 8, 0x1000, "dev", &ops, &d, NULL),
+        DISCO_E_INVAL);
+    ops.flags = 4;
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV, 0x1000, "dev", &ops, &d, NULL),
+        DISCO_E_INVAL);
+    assert_int_equal(d.released, 0);
+    ops.flags = DISCO_MMIO_UNTRAPPED;
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, DEV, 0x1000, "dev", &ops, &d, NULL), 0);
+    fixture_run(&f, 0, 3);
+    assert_int_equal(fixture_reg(&f, 0, 2), 5);
+    fixture_drop(&f);
+    assert_int_equal(d.released, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_run_of_another_inside),
         cmocka_unit_test(test_host_access),
         cmocka_unit_test(test_bus_errors),
+        cmocka_unit_test(test_untrapped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,10 +86,14 @@ static void test_calls(void **state)
     run_one("priv-calls", DISCO_MODE_EXACT);
     assert_non_null(strstr(results[0].console, "monitor: no\n"));
     assert_int_equal(s->moncalls, 0);
+    assert_int_equal(s->traps[DISCO_TRAP_CP0_PAGE], 0);
     run_one("priv-calls", DISCO_MODE_DISCO);
     assert_non_null(strstr(results[0].console, "monitor: yes\n"));
     assert_int_equal(s->moncalls, 9);
     assert_int_equal(s->traps[DISCO_TRAP_MONITOR_CALL], 9);
+    assert_int_equal(s->traps[DISCO_TRAP_CP0_PAGE], counted("register_page"));
+    assert_int_equal(s->traps[DISCO_TRAP_CP0_PAGE] + s->traps[DISCO_TRAP_MMIO],
+                     s->mmio_reads + s->mmio_writes);
 }
 
 int main(int argc, char **argv)

@@ -63,8 +63,10 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
 
     if (h->threads == 1)
         h->resolves++;
-    if (gpa >= HOST_MMIO && gpa < HOST_MMIO_END)
+    if (gpa >= HOST_MMIO && gpa < HOST_MMIO_END) {
+        page->rights = h->mmio_untrapped;
         return DISCO_BEHIND_MMIO;
+    }
     if (pfn >= h->pages || h->kind[pfn] == HOST_NOTHING)
         return DISCO_BEHIND_NOTHING;
     if (h->kind[pfn] == HOST_NO_MEMORY)

@@ -67,6 +67,7 @@ struct mips_host {
     /* What the device window answers; the last HOST_LOG accesses. */
     disco_status mmio_status;
     uint64_t mmio_value;
+    uint32_t mmio_untrapped; /* DISCO_MMIO_UNTRAPPED: the whole window is */
     struct host_access log[HOST_LOG];
     unsigned accesses;
     void (*on_mmio)(struct host_vcpu *v, const struct host_access *access);

@@ -305,6 +305,30 @@ static void test_trap_counts(void **state)
     }
 }
 
+/* Registers that stand for memory are no traps. */
+static void test_untrapped_registers(void **state)
+{
+    (void)state;
+    for (unsigned m = 0; m < 2; m++) {
+        struct host_vcpu *v = start_with(m ? &disco : &exact);
+        disco_vcpu_stats s;
+
+        v->host->mmio_untrapped = DISCO_MMIO_UNTRAPPED;
+        SET_GPR(v, 8, KSEG1(HOST_MMIO));
+        run_word(v, MEM(LW, 9, 0, 8));
+        run_word(v, MEM(SW, 9, 8, 8));
+        v->host->mmio_untrapped = 0;
+        SET_GPR(v, 8, KSEG1(HOST_MMIO + 0x1000));
+        run_word(v, MEM(LW, 9, 0, 8));
+        host_stats(v, &s);
+        assert_int_equal(s.traps[DISCO_TRAP_CP0_PAGE], m ? 2 : 0);
+        assert_int_equal(s.traps[DISCO_TRAP_MMIO], m ? 1 : 0);
+        assert_int_equal(s.mmio_reads, 2);
+        assert_int_equal(s.mmio_writes, 1);
+        finish(v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_monitor_calls_reserved),
         cmocka_unit_test(test_monitor_call_exit),
         cmocka_unit_test(test_trap_counts),
+        cmocka_unit_test(test_untrapped_registers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
