@@ -37,8 +37,8 @@ for exe in "$dir"/tests/fuzz/fuzz_*; do
     found=1
     corpus=$dir/corpus/$name
     mkdir -p "$corpus"
-    seeds=$top/tests/fuzz/corpus/$name
-    [ -d "$seeds" ] || seeds=
+    seeds=$top/tests/fuzz/corpus/${name#fuzz_}
+    [ -d "$seeds" ] || die "$name has no corpus in tests/fuzz/corpus"
     say "$name: $seconds s"
     "$exe" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
         -artifact_prefix="$dir/findings/$name-" "$corpus" $seeds || status=1

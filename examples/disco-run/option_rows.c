@@ -71,7 +71,7 @@ static int take_count(struct parser *p, uint64_t low, uint64_t high,
 static int take_u32(struct parser *p, uint32_t low, uint32_t high,
                     uint32_t *out)
 {
-    uint64_t value;
+    uint64_t value = 0;
 
     if (take_count(p, low, high, &value))
         return -1;

@@ -168,7 +168,8 @@ DISCO_API void disco_vcpu_kick(disco_vcpu *vcpu);
  * Host watchpoint `index` (0..DISCO_WATCHES-1): a load or store of the guest
  * that touches [gpa, gpa + bytes) in memory leaves with DISCO_EXIT_WATCH before
  * it happens; the next run does it.  access: DISCO_READ, DISCO_WRITE or both; 0
- * removes it.  DMA and instruction fetches are not watched.
+ * removes it.  DMA and instruction fetches are not watched; of LWL and its kin
+ * the whole word counts.
  * Errors: INVAL, UNSUPPORTED (backend).  Thread: owner, not while it runs.
  */
 enum { DISCO_WATCHES = 4 };

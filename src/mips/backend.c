@@ -367,7 +367,7 @@ static void mips_set_watch(void *state, uint32_t index, uint64_t gpa,
     cpu->watching = false;
     for (unsigned i = 0; i < DISCO_WATCHES; i++)
         cpu->watching |= cpu->watch[i].access != 0;
-    cpu->watch_insn = 0;
+    cpu->watch_insn = UINT64_MAX;
     mips_tables_flush(cpu); /* watched pages take the slow path */
 }
 

@@ -257,6 +257,7 @@ struct mips_cpu {
     struct code_page *transient; /* for code that may not be kept */
     struct code_page *graveyard; /* dropped, may be running: hash_next */
     uint64_t mmio_page;          /* gpa page known to be registers, or ~0 */
+    uint32_t mmio_trap;          /* DISCO_TRAP_*: its accesses count as */
     uint32_t code_pages;
     uint32_t code_pages_max;
 
@@ -268,7 +269,8 @@ struct mips_cpu {
     uint64_t mmio_value;
     struct host_watch watch[DISCO_WATCHES];
     bool watching;       /* any of them */
-    uint64_t watch_insn; /* number of the instruction that left for one */
+    uint64_t watch_insn; /* number of the instruction that left for one; ~0 */
+    uint64_t watch_pc;   /* its address */
     uint64_t watch_gpa;
     uint32_t watch_bytes, watch_access;
 

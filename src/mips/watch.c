@@ -53,10 +53,11 @@ bool watch_host_hit(struct mips_cpu *cpu, uint64_t gpa, unsigned bytes,
         if (!(w->access & access) || gpa >= w->gpa + w->bytes ||
             w->gpa >= gpa + bytes)
             continue;
-        /* The instruction that left run is run again: same number. */
-        if (cpu->watch_insn == mips_insns(cpu))
+        /* The instruction that left run is run again: same number, same pc. */
+        if (cpu->watch_insn == mips_insns(cpu) && cpu->watch_pc == cpu->cur_pc)
             return false;
         cpu->watch_insn = mips_insns(cpu);
+        cpu->watch_pc = cpu->cur_pc;
         cpu->watch_gpa = gpa;
         cpu->watch_bytes = bytes;
         cpu->watch_access = access;
