@@ -15,6 +15,7 @@ pkg-config:pkg-config
 python3:python3
 libffi-dev:ffi.h
 libfdt-dev:libfdt.h
+libhwloc-dev:hwloc.h
 libcmocka-dev:cmocka.h
 python3-cffi:py-cffi
 python3-dev:py-headers

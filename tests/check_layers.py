@@ -32,7 +32,8 @@ PUBLIC_NEVER = {
     "numa": {"board.h", "sched.h", "disco.h"},
 }
 # Foreign headers live behind one folder each.
-FOREIGN = {"ffi.h": {"core"}, "libfdt.h": {"devices"}}
+FOREIGN = {"ffi.h": {"core"}, "libfdt.h": {"devices"},
+           "hwloc.h": {"numa"}, "hwloc/distances.h": {"numa"}}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 

@@ -121,7 +121,21 @@ static int set_cpus(struct parser *p)
 
 static int set_nodes(struct parser *p)
 {
+    p->options->has_nodes = 1;
     return take_u32(p, 1, NODES_MAX, &p->options->nodes);
+}
+
+static int set_topology(struct parser *p)
+{
+    struct options *o = p->options;
+    disco_error err = { .size = sizeof(err) };
+
+    o->topology.size = sizeof(o->topology);
+    if (disco_topology_parse(p->value, &o->topology, &err))
+        return bad_value(p, err.text);
+    o->has_topology = 1;
+    o->nodes = o->topology.nodes;
+    return 0;
 }
 
 static int set_threads(struct parser *p)
@@ -371,6 +385,7 @@ static const struct option_row rows[] = {
     { "--stats", 1, set_stats },
     { "--threads", 1, set_threads },
     { "--timeout", 1, set_timeout },
+    { "--topology", 1, set_topology },
     { "--trace", 1, unsupported },
     { "--vms", 1, set_vms },
 };

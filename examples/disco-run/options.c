@@ -22,6 +22,11 @@ const char *options_help(void)
            "  --cpus N              vCPUs a VM (1)\n"
            "  --memory SIZE         memory a VM: K, M, G (256M)\n"
            "  --nodes N             nodes of the machine (1)\n"
+           "  --topology TEXT       nodes, their CPUs and memory, instead: "
+           "hwloc's\n"
+           "                        synthetic text, as "
+           "\"NUMANode:4(memory=64MB) "
+           "PU:2\"\n"
            "  --append STR          kernel command line\n"
            "  --initrd FILE         initial RAM disk\n"
            "  --disk FILE[,ro]      disk image, repeatable; %v in a name is "
@@ -90,6 +95,8 @@ static int check(struct parser *p)
     if (o->is_deterministic && o->threads > 1)
         return option_fail(
             p, "--threads %u: a deterministic run has one thread", o->threads);
+    if (o->has_nodes && o->has_topology)
+        return option_fail(p, "--nodes and --topology: give one of them");
     if (o->disks + o->nets + (o->wants_rng ? 1 : 0) > DISKS_MAX)
         return option_fail(p, "more than %d disks and networks", DISKS_MAX);
     for (uint32_t i = 0; i < o->disks; i++)

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include <disco/disco.h>
+
 /* Exit statuses of disco-run itself. */
 enum { EXIT_LIMIT = 124, EXIT_FAILED = 125 };
 
@@ -20,7 +22,10 @@ struct options {
     uint32_t vms;
     uint32_t cpus;
     uint64_t memory_bytes;
-    uint32_t nodes;
+    uint32_t nodes; /* the topology's, if there is one */
+    int has_nodes;
+    int has_topology;
+    disco_topology topology;
     const char *append;
     const char *initrd;
     struct disk_option disk[DISKS_MAX];

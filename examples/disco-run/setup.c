@@ -103,11 +103,16 @@ static int open_machine(struct runner *runner)
     const struct options *o = runner->options;
     disco_error err = { .size = sizeof(err) };
     disco_machine_config config = { .size = sizeof(config) };
+    disco_machine_stats stats = { .size = sizeof(stats) };
     uint64_t bytes = o->vms * (o->memory_bytes + VM_EXTRA_BYTES);
 
     config.flags = o->is_deterministic ? DISCO_MACHINE_DETERMINISTIC : 0;
-    config.nodes = o->nodes;
-    config.cpus_per_node = cpus_per_node(runner);
+    if (o->has_topology) {
+        config.topology = &o->topology;
+    } else {
+        config.nodes = o->nodes;
+        config.cpus_per_node = cpus_per_node(runner);
+    }
     config.node_bytes = (bytes / o->nodes + DISCO_PAGE_BYTES) &
                         ~(uint64_t)(DISCO_PAGE_BYTES - 1);
     config.log = log_line;
@@ -115,11 +120,12 @@ static int open_machine(struct runner *runner)
     config.wake = wake;
     config.wake_opaque = runner;
     config.seed = o->seed;
-    runner->cpus = config.cpus_per_node * config.nodes;
-    if (runner->threads > runner->cpus)
-        runner->threads = runner->cpus;
     if (disco_machine_create(&config, &runner->machine, &err))
         return runner_fail(runner, "cannot make the machine: %s", err.text);
+    disco_machine_stats_get(runner->machine, &stats);
+    runner->cpus = stats.cpus;
+    if (runner->threads > runner->cpus)
+        runner->threads = runner->cpus;
     if (o->nets) {
         disco_status status =
             disco_switch_create(runner->machine, &runner->subnet);
@@ -256,14 +262,15 @@ static int open_guest(struct guest *guest)
         .size = sizeof(config),
         .memory_order = o->memory_order,
         .threads = runner->threads < o->cpus ? runner->threads : o->cpus,
-        .home_node =
-            guest->index * o->cpus % runner->cpus / cpus_per_node(runner),
     };
     disco_status status;
 
     guest->out.console = &runner->console;
     guest->out.vm = guest->index;
     guest->out.is_prefixed = o->vms > 1;
+    disco_machine_cpu_node(runner->machine,
+                           guest->index * o->cpus % runner->cpus,
+                           &config.home_node);
     status = disco_vm_create(runner->machine, &config, &guest->vm);
     if (!status)
         status = disco_vm_set_console(guest->vm, &console, guest);

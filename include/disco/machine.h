@@ -5,6 +5,7 @@
 #define DISCO_MACHINE_H
 
 #include "types.h"
+#include "numa.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,7 +15,13 @@ enum {
     /* Repeats to the bit: one running vCPU at a time, virtual time only. */
     DISCO_MACHINE_DETERMINISTIC = 1,
     /* Run the library's consistency walks after every API call (slow). */
-    DISCO_MACHINE_VERIFY = 2
+    DISCO_MACHINE_VERIFY = 2,
+    /*
+     * Memory of node i comes from the host's NUMA node i modulo their number,
+     * when the host has more than one and the allocator is the library's own.
+     * UNSUPPORTED when built without hwloc.
+     */
+    DISCO_MACHINE_HOST_NODES = 4
 };
 
 typedef struct disco_machine_config {
@@ -42,12 +49,14 @@ typedef struct disco_machine_config {
     uint64_t seed;   /* of every random decision; 0 is a seed too */
     uint32_t cpu_hz; /* vCPU clock in virtual time, 2e6..4e9; 0 = 200 MHz */
     uint32_t reserved;
+    const disco_topology *topology; /* copied; NULL = made from the counts
+                                       above; set: they must be 0 */
 } disco_machine_config;
 
 /*
  * Create a machine.  `config` may be NULL (all defaults) and is copied.
  * `err` may be NULL; on failure it tells why.  *out is owned by the caller.
- * Errors: INVAL, VERSION, NOMEM.  Thread: any.
+ * Errors: INVAL, VERSION, UNSUPPORTED, NOMEM.  Thread: any.
  */
 DISCO_API disco_status disco_machine_create(const disco_machine_config *config,
                                             disco_machine **out,

@@ -1,5 +1,6 @@
 /*
- * numa.h - the machine's nodes: what they hold and how far apart they are.
+ * numa.h - the machine's nodes: what they hold, how far apart they are, and
+ * where pages live.
  */
 #ifndef DISCO_NUMA_H
 #define DISCO_NUMA_H
@@ -9,6 +10,70 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* --- Topology ------------------------------------------------------------ */
+
+enum { DISCO_NODES_MAX = 64, DISCO_NODE_CPUS_MAX = 64 };
+
+/*
+ * Nodes, their CPUs and memory, and how far apart they are: for
+ * disco_machine_config.  CPUs are numbered node by node.  Machines like those
+ * of the paper's section 5.1 are "NUMANode:8 PU:1".
+ */
+typedef struct disco_topology {
+    uint32_t size;
+    uint32_t nodes;                     /* 1..64 */
+    uint32_t cpus[DISCO_NODES_MAX];     /* 0..64 each, at least 1 in all */
+    uint64_t bytes[DISCO_NODES_MAX];    /* multiple of 4096; 0 = the machine
+                                           config's node_bytes */
+    uint16_t distance[DISCO_NODES_MAX]  /* [from][to], as firmware tables    */
+                     [DISCO_NODES_MAX]; /* count: 10 is local.  0 = 10 for a
+                                           node itself, 30 for another */
+} disco_topology;
+
+/*
+ * Read a topology from text in hwloc's synthetic spelling: levels from the
+ * machine down, "TYPE:COUNT(ATTRIBUTES)" or a bare COUNT, with white space
+ * between.  Types: Machine, Group, Package (Socket), Die, NUMANode (Node),
+ * L1Cache..L5Cache, Core, PU; upper and lower case are the same.  Memory that
+ * hangs at a level stands behind it in brackets: "Package:2 [NUMANode(memory=
+ * 1GB)] Core:4 PU:2".  Without NUMANode there is one node.
+ *
+ * Attributes of NUMANode, apart by spaces; a list that ends early is repeated:
+ *   memory=1GB,512MB     bytes of each node: B, kB, MB, GB, TB, by 1024
+ *   cpus=4,2             CPUs of each node, instead of the levels below
+ *   distances=10,21,...  the matrix, row by row, nodes * nodes numbers
+ * The latter two and lists are additions of ours.  Other attributes are read
+ * over.
+ *
+ * out->size must be set.  On failure *out is left alone, and err (may be NULL)
+ * says what is wrong; err->where is its offset in the text.
+ * Errors: INVAL, RANGE (more nodes or CPUs than there can be).  Thread: any.
+ */
+DISCO_API disco_status disco_topology_parse(const char *text,
+                                            disco_topology *out,
+                                            disco_error *err);
+
+/*
+ * Read a topology from what `lstopo --of xml` writes, up to 16 MiB; or take the
+ * host's own.  Nodes without memory get the default.  Both use hwloc, which
+ * reads environment variables of its own (HWLOC_*).
+ * Errors: UNSUPPORTED (built without hwloc: DISCO_CAP_HWLOC), INVAL, CORRUPT
+ * (not a topology), RANGE, NOMEM.  Thread: any.
+ */
+DISCO_API disco_status disco_topology_import_xml(const void *xml,
+                                                 uint64_t bytes,
+                                                 disco_topology *out,
+                                                 disco_error *err);
+DISCO_API disco_status disco_topology_import_host(disco_topology *out,
+                                                  disco_error *err);
+
+/* The machine's topology, every value as it is used.  Thread: any. */
+DISCO_API disco_status disco_machine_topology(disco_machine *machine,
+                                              disco_topology *out);
+
+/* --- Nodes and pages -------------------------------------------------------
+ */
 
 typedef struct disco_node_stats {
     uint32_t size;

@@ -21,6 +21,7 @@ from .constants import *  # noqa: F401,F403
 from .devices import *  # noqa: F401,F403
 from .errors import *  # noqa: F401,F403
 from .memory import *  # noqa: F401,F403
+from .numa import *  # noqa: F401,F403
 from .sched import *  # noqa: F401,F403
 from .stats import *  # noqa: F401,F403
 from .vcpu import *  # noqa: F401,F403

@@ -9,6 +9,7 @@ from ._native import Closable, Core, Record
 from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
+from .numa import Topology
 from .stats import MachineStats, NodeStats, from_struct
 
 __all__ = ["Machine", "version", "capability"]
@@ -86,6 +87,8 @@ class Machine(Closable):
     """A machine with NUMA nodes; VMs live on it.
 
     nodes, cpus_per_node, node_bytes   its shape (0: the library's defaults)
+    topology       instead of the two counts: a Topology, or its text
+    host_nodes     memory comes from the host's NUMA nodes (needs hwloc)
     deterministic  repeats to the bit: one running vCPU at a time, virtual time
     verify         consistency walks after every call (slow)
     log            called with (LogLevel, domain, text), or a logging.Logger
@@ -101,7 +104,9 @@ class Machine(Closable):
     _core: MachineCore
 
     def __init__(self, *, nodes: int = 1, cpus_per_node: int = 1,
-                 node_bytes: int = 0, deterministic: bool = False,
+                 node_bytes: int = 0,
+                 topology: Union[Topology, str, None] = None,
+                 host_nodes: bool = False, deterministic: bool = False,
                  verify: bool = False,
                  log: Union[LogFn, logging.Logger, None] = None,
                  clock: Optional[Callable[[], int]] = None,
@@ -114,16 +119,27 @@ class Machine(Closable):
             vm = core.parent.owner() if core is not None else None
             return vm._find_vcpu(ptr) if vm is not None else None
 
+        shape = None
+        if topology is not None:
+            if isinstance(topology, str):
+                topology = Topology.parse(topology)
+            shape = topology._to_struct()
+            # What stands for "one each" is no contradiction.
+            nodes = 0 if nodes == 1 else nodes
+            cpus_per_node = 0 if cpus_per_node == 1 else cpus_per_node
         record = Record(clock=clock, wake=wake, find=find, last_ns=0,
                         log=_log_function(log) if log else None)
         handle = record.handle()
         config = ffi.new("disco_machine_config *", {
             "size": ffi.sizeof("disco_machine_config"),
             "flags": (lib.DISCO_MACHINE_DETERMINISTIC if deterministic else 0)
-            | (lib.DISCO_MACHINE_VERIFY if verify else 0),
+            | (lib.DISCO_MACHINE_VERIFY if verify else 0)
+            | (lib.DISCO_MACHINE_HOST_NODES if host_nodes else 0),
             "nodes": nodes, "cpus_per_node": cpus_per_node,
             "node_bytes": node_bytes, "seed": seed, "cpu_hz": cpu_hz,
         })
+        if shape is not None:
+            config.topology = shape
         config.log_opaque = config.clock_opaque = config.wake_opaque = handle
         if log:
             config.log = lib.disco_py_log_fn
@@ -199,6 +215,11 @@ class Machine(Closable):
     def node_stats(self, node: int) -> NodeStats:
         return from_struct(NodeStats, self._struct(
             lib.disco_node_stats_get, "disco_node_stats", node))
+
+    def topology(self) -> Topology:
+        """Its nodes, with every value as it is used."""
+        return Topology._from_struct(self._struct(
+            lib.disco_machine_topology, "disco_topology"))
 
     def cpu_node(self, cpu: int) -> int:
         """Node of a machine CPU."""

@@ -98,6 +98,7 @@ def test_callbacks():
 @pytest.mark.parametrize("ctype, owner", [
     ("disco_machine_config", "machine.py"), ("disco_vm_config", "vm.py"),
     ("disco_vcpu_config", "vcpu.py"), ("disco_run", "vcpu.py"),
+    ("disco_topology", "numa.py"),
     ("disco_mmio_ops", "memory.py"), ("disco_console_ops", "vm.py"),
     ("disco_sched_config", "sched.py"), ("disco_board_config", "board.py"),
     ("disco_board_image", "board.py"),

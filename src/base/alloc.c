@@ -88,6 +88,17 @@ disco_status alloc_init(struct alloc *a, const disco_allocator *ops)
     return 0;
 }
 
+void alloc_set_place(struct alloc *a,
+                     void (*place)(void *opaque, void *ptr, uint64_t bytes,
+                                   uint32_t node),
+                     void *opaque)
+{
+    if (!a->is_zeroing)
+        return;
+    a->place = place;
+    a->place_opaque = opaque;
+}
+
 void *alloc_zeroed(struct alloc *a, uint64_t bytes)
 {
     void *p = a->ops.alloc(a->ops.opaque, bytes);
@@ -137,8 +148,11 @@ void *alloc_pages(struct alloc *a, uint64_t bytes, uint32_t node)
 {
     void *p = a->ops.page_alloc(a->ops.opaque, bytes, node);
 
-    if (p)
-        add_relaxed(&a->held_bytes, bytes);
+    if (!p)
+        return NULL;
+    add_relaxed(&a->held_bytes, bytes);
+    if (a->place)
+        a->place(a->place_opaque, p, bytes, node);
     return p;
 }
 

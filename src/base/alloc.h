@@ -11,11 +11,22 @@
 struct alloc {
     disco_allocator ops;
     uint64_t held_bytes; /* atomic */
-    int is_zeroing;      /* ops.alloc gives zeroed memory */
+    int is_zeroing;      /* the default ops: alloc gives zeroed memory */
+    void (*place)(void *opaque, void *ptr, uint64_t bytes, uint32_t node);
+    void *place_opaque;
 };
 
 /* `ops` may be NULL: malloc and mmap.  INVAL when it is incomplete. */
 disco_status alloc_init(struct alloc *a, const disco_allocator *ops);
+
+/*
+ * Where pages of the default allocator shall lie on the host: called with every
+ * piece of memory before it is used.  An embedder's allocator does so itself.
+ */
+void alloc_set_place(struct alloc *a,
+                     void (*place)(void *opaque, void *ptr, uint64_t bytes,
+                                   uint32_t node),
+                     void *opaque);
 
 /* Zeroed memory or NULL.  bytes > 0. */
 void *alloc_zeroed(struct alloc *a, uint64_t bytes);

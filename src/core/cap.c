@@ -5,6 +5,7 @@
 
 #include "core/hostffi.h"
 #include "core/vm.h"
+#include "numa/hostnuma.h"
 
 uint32_t disco_version(void)
 {
@@ -25,6 +26,8 @@ uint64_t disco_cap(uint32_t cap)
         return (uint64_t)hostffi_is_there();
     case DISCO_CAP_DEVICE_TREE:
         return HAS_DEVICE_TREE;
+    case DISCO_CAP_HWLOC:
+        return (uint64_t)hostnuma_is_there();
     case DISCO_CAP_THREADS:
         return VM_VCPUS_MAX;
     case DISCO_CAP_DETERMINISTIC:

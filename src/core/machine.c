@@ -16,8 +16,10 @@ enum { CPU_HZ_DEFAULT = 200000000, CPU_HZ_MIN = 2000000 };
 
 static disco_status check_config(disco_machine_config *c, disco_error *err)
 {
-    if (c->flags &
-        ~(uint32_t)(DISCO_MACHINE_DETERMINISTIC | DISCO_MACHINE_VERIFY))
+    const uint32_t known = DISCO_MACHINE_DETERMINISTIC | DISCO_MACHINE_VERIFY |
+                           DISCO_MACHINE_HOST_NODES;
+
+    if (c->flags & ~known)
         return error_fill(err, DISCO_E_INVAL, c->flags,
                           "machine: unknown flags 0x%x", c->flags);
     if (c->nodes > TOPOLOGY_NODES_MAX)
@@ -43,17 +45,44 @@ static disco_status check_config(disco_machine_config *c, disco_error *err)
     if (c->now_ns && (c->flags & DISCO_MACHINE_DETERMINISTIC))
         return error_fill(err, DISCO_E_INVAL, 0,
                           "machine: a deterministic machine has no host clock");
+    if ((c->flags & DISCO_MACHINE_HOST_NODES) && !hostnuma_is_there())
+        return error_fill(err, DISCO_E_UNSUPPORTED, 0,
+                          "machine: HOST_NODES: the library was built without "
+                          "hwloc");
     return 0;
+}
+
+/* Nodes and CPUs as the caller describes them, or by the two counts. */
+static disco_status find_topology(const disco_machine_config *c,
+                                  struct topology *t, disco_error *err)
+{
+    disco_topology from;
+    disco_status status;
+
+    if (!c->topology) {
+        topology_uniform(&from, c->nodes, c->cpus_per_node);
+        return topology_init(t, &from, c->node_bytes, err);
+    }
+    if (c->nodes || c->cpus_per_node)
+        return error_fill(err, DISCO_E_INVAL, 0,
+                          "machine: both a topology and counts are given");
+    status = config_copy(&from, sizeof(from), c->topology);
+    if (status)
+        return error_fill(err, status, 0,
+                          "machine: topology size %u is not supported",
+                          c->topology->size);
+    return topology_init(t, &from, c->node_bytes, err);
 }
 
 /* The machine's own memory is the first thing that its allocator gives. */
 static disco_status make(const disco_machine_config *c,
                          struct disco_machine **out, disco_error *err)
 {
+    disco_status status;
     struct disco_machine *m;
     struct alloc alloc;
-    disco_status status = alloc_init(&alloc, c->allocator);
 
+    status = alloc_init(&alloc, c->allocator);
     if (status)
         return error_fill(err, status, 0, "machine: allocator: %s",
                           disco_status_text(status));
@@ -64,6 +93,12 @@ static disco_status make(const disco_machine_config *c,
     m->ctx.alloc = alloc;
     m->config = *c;
     m->config.allocator = NULL;
+    m->config.topology = NULL;
+    status = find_topology(c, &m->topology, err);
+    if (status) {
+        alloc_free(&alloc, m, sizeof(*m));
+        return status;
+    }
     m->ctx.log.fn = c->log;
     m->ctx.log.opaque = c->log_opaque;
     *out = m;
@@ -78,12 +113,24 @@ static void unmake(struct disco_machine *m)
     alloc_free(&alloc, m, sizeof(*m));
 }
 
+/* Memory comes from the host's nodes from now on. */
+static disco_status bind_host(struct disco_machine *m)
+{
+    disco_status status;
+
+    if (!(m->config.flags & DISCO_MACHINE_HOST_NODES))
+        return 0;
+    status = hostnuma_create(&m->hostnuma);
+    if (!status && m->hostnuma)
+        alloc_set_place(&m->ctx.alloc, hostnuma_place, m->hostnuma);
+    return status;
+}
+
 static disco_status fill(struct disco_machine *m)
 {
     const disco_machine_config *c = &m->config;
     disco_status status;
 
-    topology_init(&m->topology, c->nodes, c->cpus_per_node);
     status = errors_init(&m->ctx.errors);
     if (status)
         return status;
@@ -97,6 +144,11 @@ static disco_status fill(struct disco_machine *m)
     status = mem_init(&m->mem, &m->ctx, m->topology.nodes, c->node_bytes);
     if (status)
         goto fail_cpu;
+    frames_shape(&m->mem.frames, m->topology.node_bytes, m->topology.near[0],
+                 TOPOLOGY_NODES_MAX);
+    status = bind_host(m);
+    if (status)
+        goto fail_mem;
     status = backends_init(m);
     if (status)
         goto fail_backends;
@@ -104,6 +156,8 @@ static disco_status fill(struct disco_machine *m)
 
 fail_backends:
     backends_destroy(m);
+    hostnuma_destroy(m->hostnuma);
+fail_mem:
     mem_destroy(&m->mem);
 fail_cpu:
     alloc_free(&m->ctx.alloc, m->cpu,
@@ -159,6 +213,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
                             load_relaxed(&machine->ctx.users));
     backends_destroy(machine);
     mem_destroy(&machine->mem);
+    hostnuma_destroy(machine->hostnuma);
     alloc_free(&machine->ctx.alloc, machine->cpu,
                topology_cpus(&machine->topology) * sizeof(*machine->cpu));
     lock_destroy(&machine->lock);

@@ -10,6 +10,7 @@
 
 #include "base/context.h"
 #include "mem/mem.h"
+#include "numa/hostnuma.h"
 #include "numa/topology.h"
 
 enum { CPU_FREE = 0 };
@@ -24,6 +25,7 @@ struct disco_machine {
     struct context ctx;
     disco_machine_config config; /* defaults filled in */
     struct topology topology;
+    struct hostnuma *hostnuma; /* NULL: pages lie anywhere on the host */
     struct mem mem;
     struct cpu_slot *cpu;
     int32_t running;  /* atomic: vCPUs in run; -1: stopped for a walk */

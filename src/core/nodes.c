@@ -21,7 +21,7 @@ disco_status disco_node_stats_get(disco_machine *machine, uint32_t node,
                             "no node %u, the machine has %u", node,
                             machine->topology.nodes);
     memset(&s, 0, sizeof(s));
-    s.cpus = machine->topology.cpus_per_node;
+    s.cpus = machine->topology.node_cpus[node];
     pool = &machine->mem.frames.pool[node];
     mem_lock(&machine->mem);
     s.frames_total = pool->total;
@@ -30,6 +30,16 @@ disco_status disco_node_stats_get(disco_machine *machine, uint32_t node,
     s.alloc_remote = pool->alloc_remote;
     mem_unlock(&machine->mem);
     return config_give(out, &s, sizeof(s));
+}
+
+disco_status disco_machine_topology(disco_machine *machine, disco_topology *out)
+{
+    disco_topology t;
+
+    if (!machine || !out)
+        return DISCO_E_INVAL;
+    topology_describe(&machine->topology, &t);
+    return config_give(out, &t, sizeof(t));
 }
 
 disco_status disco_machine_cpu_node(disco_machine *machine, uint32_t cpu,

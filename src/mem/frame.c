@@ -37,6 +37,17 @@ disco_status frames_init(struct frames *f, struct alloc *alloc, uint32_t nodes,
     return 0;
 }
 
+void frames_shape(struct frames *f, const uint64_t *node_bytes,
+                  const uint8_t *near, uint32_t near_stride)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->nodes; i++)
+        f->pool[i].total = node_bytes[i] / PAGE_BYTES;
+    f->near = near;
+    f->near_stride = near_stride;
+}
+
 static void chunk_free(struct frames *f, uint32_t node, struct chunk *c)
 {
     if (c->mem && node != foreign_node(f))
@@ -235,6 +246,12 @@ static disco_status pool_take(struct frames *f, uint32_t node, struct mfn *mfn,
     return DISCO_E_NOMEM;
 }
 
+/* The i-th node to ask when one is wanted: itself first. */
+static uint32_t near_node(const struct frames *f, uint32_t node, uint32_t i)
+{
+    return f->near ? f->near[node * f->near_stride + i] : (node + i) % f->nodes;
+}
+
 disco_status frame_take(struct frames *f, uint32_t node, int strict,
                         struct mfn *mfn, struct chunk_grow *g)
 {
@@ -242,7 +259,7 @@ disco_status frame_take(struct frames *f, uint32_t node, int strict,
     uint32_t i;
 
     for (i = 0; i < f->nodes; i++) {
-        status = pool_take(f, (node + i) % f->nodes, mfn, g);
+        status = pool_take(f, near_node(f, node, i), mfn, g);
         if (status != DISCO_E_NOMEM || strict)
             return status;
     }

@@ -96,11 +96,17 @@ struct frames {
     struct alloc *alloc;
     uint32_t nodes;
     struct pool *pool; /* nodes + 1, the last is foreign */
+    /* Rows of near_stride: where to look for each node, nearest first. */
+    const uint8_t *near; /* borrowed; NULL: in a circle */
+    uint32_t near_stride;
     struct frame_garbage *garbage;
 };
 
 disco_status frames_init(struct frames *f, struct alloc *alloc, uint32_t nodes,
                          uint64_t node_frames);
+/* Before first use: frames of each node, and the order of the others. */
+void frames_shape(struct frames *f, const uint64_t *node_bytes,
+                  const uint8_t *near, uint32_t near_stride);
 /* Nothing is used any more. */
 void frames_destroy(struct frames *f);
 

@@ -50,10 +50,49 @@ static void test_machine_config(void **state)
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     c.cpu_hz = 4000000000u;
     assert_int_equal(create(&c, &err), 0);
-    c.flags = 4;
+    c.flags = UINT32_C(1) << 31;
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     assert_int_equal(disco_machine_create(NULL, NULL, NULL), DISCO_E_INVAL);
     assert_int_equal(disco_machine_destroy(NULL), 0);
+}
+
+static void test_topology(void **state)
+{
+    disco_topology t = { .size = sizeof(t), .nodes = 2 };
+    disco_machine_config c = { .size = sizeof(c), .topology = &t };
+    disco_node_stats s = { .size = sizeof(s) };
+    disco_topology out = { .size = sizeof(out) };
+    disco_machine *m;
+    disco_error err;
+    uint32_t node;
+
+    (void)state;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    assert_non_null(strstr(err.text, "no node has a CPU"));
+    t.cpus[1] = 3;
+    t.bytes[0] = 1 << 20;
+    c.nodes = 2;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    c.nodes = 0;
+    t.size = 4;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    t.size = sizeof(t);
+    c.node_bytes = 2 << 20;
+    assert_int_equal(disco_machine_create(&c, &m, NULL), 0);
+    assert_int_equal(disco_machine_cpu_node(m, 0, &node), 0);
+    assert_int_equal(node, 1);
+    assert_int_equal(disco_machine_cpu_node(m, 3, &node), DISCO_E_INVAL);
+    assert_int_equal(disco_node_stats_get(m, 0, &s), 0);
+    assert_int_equal(s.cpus, 0);
+    assert_int_equal(s.frames_total, 256);
+    assert_int_equal(disco_node_stats_get(m, 1, &s), 0);
+    assert_int_equal(s.cpus, 3);
+    assert_int_equal(s.frames_total, 512);
+    assert_int_equal(disco_machine_topology(m, &out), 0);
+    assert_int_equal(out.bytes[1], 2 << 20);
+    assert_int_equal(out.distance[0][1], 30);
+    assert_int_equal(disco_machine_topology(NULL, &out), DISCO_E_INVAL);
+    assert_int_equal(disco_machine_destroy(m), 0);
 }
 
 static void test_config_sizes(void **state)
@@ -330,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_machine_config),
+        cmocka_unit_test(test_topology),
         cmocka_unit_test(test_config_sizes),
         cmocka_unit_test(test_vm_config),
         cmocka_unit_test(test_vcpu_config),

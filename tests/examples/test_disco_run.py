@@ -330,6 +330,15 @@ class Many(Case):
             self.assertIn("tlb_write", vm["vcpus"][0]["traps"])
         self.assertGreater(stats["insns"], 0)
 
+    def test_topology(self):
+        stats = self.stats("--topology",
+                           "NUMANode:3(memory=16MB,32MB,64MB cpus=1,0,2)",
+                           "--memory", "64M", "--cpus", "3",
+                           self.kernel(hello()))
+        self.assertEqual([n["cpus"] for n in stats["nodes"]], [1, 0, 2])
+        self.assertEqual([n["frames_total"] for n in stats["nodes"]],
+                         [4096, 8192, 16384])
+
 
 class Errors(Case):
     def fails(self, *args, text):
@@ -349,6 +358,8 @@ class Errors(Case):
                 (["--memory", "64"], "--memory 64"),
                 (["--memory", "65G"], "--memory 65G"),
                 (["--nodes", "65"], "--nodes 65"),
+                (["--topology", "NUMANode:65"], "--topology NUMANode:65"),
+                (["--topology", "4", "--nodes", "2"], "--topology"),
                 (["--mode", "fast"], "--mode fast"),
                 (["--l2tlb", "maybe"], "--l2tlb maybe"),
                 (["--endian", "middle"], "--endian middle"),

@@ -169,6 +169,28 @@ static void test_bad_names(void **state)
     drop(&p);
 }
 
+/* Pools of different sizes; a full one's frames come from its neighbours. */
+static void test_nearest_node(void **state)
+{
+    static const uint64_t bytes[3] = { PAGE_BYTES, PAGE_BYTES, PAGE_BYTES * 2 };
+    static const uint8_t near[3][4] = { { 0, 2, 1 }, { 1, 0, 2 }, { 2, 1, 0 } };
+    static const uint32_t want[] = { 0, 2, 2, 1 };
+    struct pools p;
+    struct mfn mfn;
+    int i;
+
+    (void)state;
+    make(&p, 3, 1);
+    frames_shape(&p.f, bytes, near[0], 4);
+    assert_int_equal(p.f.pool[2].total, 2);
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(take(&p, 0, 0, &mfn), 0);
+        assert_int_equal(mfn_node(mfn), want[i]);
+    }
+    assert_int_equal(take(&p, 0, 0, &mfn), DISCO_E_NOMEM);
+    drop(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_empty_chunks_go_back),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_bad_names),
+        cmocka_unit_test(test_nearest_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
