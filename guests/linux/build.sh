@@ -3,11 +3,13 @@
 # userland, from the distribution's (Debian's) source packages, with its cross
 # compiler.  Nothing of them is in this repository.
 #
-# usage: guests/linux/build.sh [--out DIR] [--jobs N] [--sqlite] [STEP...]
+# usage: guests/linux/build.sh [--out DIR] [--jobs N] [--sqlite] [--little]
+#                              [STEP...]
 #   --out DIR  where the result goes: vmlinux, initramfs-n64.cpio.gz and,
 #              below work/, sources and object files (build/guests/linux)
 #   --jobs N   parallel jobs (number of CPUs)
 #   --sqlite   add the sqlite3 shell to the initial RAM disk
+#   --little   for little-endian CPUs; the result goes to DIR/little
 #   STEP       only these: packages sources kernel libc programs initramfs
 set -euo pipefail
 
@@ -15,14 +17,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(cd "$here/../.." && pwd)/build/guests/linux
 jobs=$(nproc)
 sqlite=
+little=
 steps=
 all_steps="packages sources kernel libc programs initramfs"
 
-cross=mips64-linux-gnuabi64-
+cpu=mips64
+order=BIG
+config=disco_defconfig
 arch_flags="-march=r10000 -mabi=64"
 linux_package=linux-source-6.1
-packages="$linux_package gcc-mips64-linux-gnuabi64 gcc make dpkg-dev
-    bc flex bison libssl-dev libelf-dev cpio gzip xz-utils patch"
+packages="$linux_package gcc make dpkg-dev bc flex bison libssl-dev libelf-dev
+    cpio gzip xz-utils patch"
 
 say() {
     printf '== %s\n' "$*" >&2
@@ -48,6 +53,11 @@ while [ $# -gt 0 ]; do
         ;;
     --jobs=*) jobs=${1#--jobs=} ;;
     --sqlite) sqlite=1 ;;
+    --little) little=-little ;;
+    -h | --help)
+        sed -n '2,/^set /{s/^# \{0,1\}//p}' "$0"
+        exit 0
+        ;;
     -*) die "unknown option: $1" ;;
     packages | sources | kernel | libc | programs | initramfs) steps="$steps $1" ;;
     *) out=$1 ;;
@@ -57,18 +67,58 @@ done
 steps=${steps:-$all_steps}
 mkdir -p "$out/work"
 out=$(cd "$out" && pwd)
+# Both byte orders share the sources, nothing else.
 work=$out/work
-libc=$work/libc
+if [ -n "$little" ]; then
+    cpu=mips64el
+    order=LITTLE
+    config="disco_defconfig disco_little.config"
+    out=$out/little
+    mkdir -p "$out"
+fi
+cross=$cpu-linux-gnuabi64-
+packages="$packages gcc-$cpu-linux-gnuabi64"
+libc=$work/libc$little
+programs=$work/programs$little
+busybox=$work/busybox-build$little
 export LC_ALL=C
 
 # quiet LOG COMMAND...: run with all output in a log; show its end on failure.
 quiet() {
-    local log=$work/$1.log
+    local log=$work/$1$little.log
     shift
     if ! "$@" >"$log" 2>&1; then
         tail -n 25 "$log" >&2
         die "failed: $* (all of it in $log)"
     fi
+}
+
+# Say now and then how many files a log has of about so many.
+report() {
+    local log=$1 files=$2 seconds=0 every=30 end='\n'
+    if [ -t 2 ]; then
+        every=1
+        end='\r'
+    fi
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+        seconds=$((seconds + 1))
+        [ $((seconds % every)) = 0 ] || continue
+        printf "   %4d of about %d files, %d s$end" \
+            "$(grep -c '^  ' "$log" || true)" "$files" $seconds >&2
+    done
+}
+
+# progress LOG FILES COMMAND...: quiet, for what takes long.
+progress() {
+    local files=$2 reporter
+    report "$work/$1$little.log" "$files" &
+    reporter=$!
+    trap "kill $reporter 2>/dev/null" EXIT
+    set -- "$1" "${@:3}"
+    quiet "$@"
+    kill $reporter
+    trap - EXIT
+    [ ! -t 2 ] || printf '\n' >&2
 }
 
 # --- Packages and sources ---------------------------------------------------
@@ -143,12 +193,16 @@ add_board() {
     grep -q CONFIG_MACH_DISCO "$tree/arch/mips/Kbuild.platforms" ||
         sed -i '/^platform-\$(CONFIG_MACH_DECSTATION)/a platform-$(CONFIG_MACH_DISCO)\t\t+= disco/' \
             "$tree/arch/mips/Kbuild.platforms"
-    if ! grep -q '^config MACH_DISCO' "$tree/arch/mips/Kconfig"; then
-        awk -v add="$tree/arch/mips/Kconfig.disco" '
-            /^config MIPS_ALCHEMY$/ { while ((getline line < add) > 0) print line }
-            { print }' "$tree/arch/mips/Kconfig" >"$tree/Kconfig.new"
-        mv "$tree/Kconfig.new" "$tree/arch/mips/Kconfig"
-    fi
+    awk -v add="$tree/arch/mips/Kconfig.disco" '
+        /^config MACH_DISCO$/ { old = 1 }
+        /^config MIPS_ALCHEMY$/ {
+            old = 0
+            while ((getline line < add) > 0) print line
+        }
+        !old { print }' "$tree/arch/mips/Kconfig" >"$tree/Kconfig.new"
+    cmp -s "$tree/Kconfig.new" "$tree/arch/mips/Kconfig" ||
+        cp "$tree/Kconfig.new" "$tree/arch/mips/Kconfig"
+    rm "$tree/Kconfig.new"
     grep -q MACH_DISCO "$tree/drivers/irqchip/Kconfig" ||
         sed -i '/^config BCM7038_L1_IRQ$/,/^config BCM7120/s/^\tdepends on ARCH_BRCMSTB || BMIPS_GENERIC$/& || MACH_DISCO/' \
         "$tree/drivers/irqchip/Kconfig"
@@ -177,7 +231,7 @@ step_sources() {
 # --- Kernel --------------------------------------------------------------------
 
 kernel_make() {
-    make -C "$work/linux" O="$work/linux-build" ARCH=mips \
+    make -C "$work/linux" O="$work/linux-build$little" ARCH=mips \
         CROSS_COMPILE=$cross KBUILD_BUILD_TIMESTAMP=1970-01-01 \
         KBUILD_BUILD_USER=disco KBUILD_BUILD_HOST=disco "$@"
 }
@@ -185,15 +239,16 @@ kernel_make() {
 step_kernel() {
     local option
     say "building the kernel (about 15 minutes of CPU time)"
-    mkdir -p "$work/linux-build"
-    quiet kernel-config kernel_make disco_defconfig
-    for option in MACH_DISCO CPU_R10000 64BIT SMP VIRTIO_MMIO VIRTIO_BLK \
-        VIRTIO_NET SERIAL_OF_PLATFORM BCM7038_L1_IRQ EXT4_FS NFSD_V4 NFS_V4_1; do
-        grep -q "^CONFIG_$option=y" "$work/linux-build/.config" ||
+    mkdir -p "$work/linux-build$little"
+    quiet kernel-config kernel_make $config
+    for option in MACH_DISCO CPU_R10000 CPU_${order}_ENDIAN 64BIT SMP \
+        VIRTIO_MMIO VIRTIO_BLK VIRTIO_NET SERIAL_OF_PLATFORM BCM7038_L1_IRQ \
+        EXT4_FS NFSD_V4 NFS_V4_1; do
+        grep -q "^CONFIG_$option=y" "$work/linux-build$little/.config" ||
             die "the kernel's configuration has lost $option"
     done
-    quiet kernel kernel_make -j"$jobs" vmlinux
-    cp "$work/linux-build/vmlinux" "$out/vmlinux"
+    progress kernel 1580 kernel_make -j"$jobs" vmlinux
+    cp "$work/linux-build$little/vmlinux" "$out/vmlinux"
     # Kernels without this file may lose interrupts with several CPUs.
     echo "interrupts on every CPU" >"$out/board-features"
 }
@@ -226,21 +281,21 @@ step_libc() {
     local name
     [ ! -f "$libc/lib/libc.a" ] || return 0
     say "building musl"
-    rm -rf "$work/musl-build"
-    mkdir -p "$work/musl-build" "$libc/lib"
+    rm -rf "$work/musl-build$little"
+    mkdir -p "$work/musl-build$little" "$libc/lib"
     rm -f "$libc/lib/libgcc.a"
     for name in libgcc quad; do
         quiet "$name" ${cross}gcc $arch_flags -O2 -w -ffreestanding -fno-pic \
             -fno-stack-protector -fno-tree-loop-distribute-patterns \
-            -c "$here/user/$name.c" -o "$work/musl-build/$name.o"
-        ${cross}ar rcs "$libc/lib/libgcc.a" "$work/musl-build/$name.o"
+            -c "$here/user/$name.c" -o "$work/musl-build$little/$name.o"
+        ${cross}ar rcs "$libc/lib/libgcc.a" "$work/musl-build$little/$name.o"
     done
     (
-        cd "$work/musl-build"
+        cd "$work/musl-build$little"
         export CC="${cross}gcc $arch_flags"
         export CFLAGS="-O2 -fno-pic -fno-stack-protector"
         export LIBCC=$libc/lib/libgcc.a AR=${cross}ar RANLIB=${cross}ranlib
-        quiet musl-configure ../musl/configure --target=mips64-linux-musl \
+        quiet musl-configure ../musl/configure --target=$cpu-linux-musl \
             --prefix="$libc" --disable-shared
         quiet musl make -j"$jobs"
         quiet musl-install make install
@@ -252,7 +307,7 @@ step_libc() {
 # --- Programs ------------------------------------------------------------------------
 
 build_busybox() {
-    local dir=$work/busybox-build option
+    local dir=$busybox option
     [ ! -f "$dir/busybox" ] || return 0
     say "building busybox"
     mkdir -p "$dir"
@@ -262,16 +317,17 @@ build_busybox() {
         sed -i "s/^CONFIG_$option=y/# CONFIG_$option is not set/" "$dir/.config"
     done
     sed -i 's/^# CONFIG_STATIC is not set/CONFIG_STATIC=y/' "$dir/.config"
-    (yes '' || true) | make -C "$dir" oldconfig >"$work/busybox-old.log" 2>&1 ||
+    (yes '' || true) |
+        make -C "$dir" oldconfig >"$work/busybox-old$little.log" 2>&1 ||
         die "busybox cannot be configured"
-    quiet busybox make -C "$dir" -j"$jobs" ARCH=mips CROSS_COMPILE=$cross \
-        CC="$libc/bin/cc" SKIP_STRIP=y busybox busybox.links
+    progress busybox 920 make -C "$dir" -j"$jobs" ARCH=mips \
+        CROSS_COMPILE=$cross CC="$libc/bin/cc" SKIP_STRIP=y busybox busybox.links
     ${cross}strip "$dir/busybox"
 }
 
 build_sqlite() {
-    local dir=$work/sqlite-build
-    [ ! -f "$work/programs/sqlite3" ] || return 0
+    local dir=$work/sqlite-build$little
+    [ ! -f "$programs/sqlite3" ] || return 0
     say "building sqlite3"
     mkdir -p "$dir"
     (
@@ -281,20 +337,20 @@ build_sqlite() {
         quiet sqlite-amalgamation make sqlite3.c shell.c
         quiet sqlite "$libc/bin/cc" -O2 -DSQLITE_OMIT_LOAD_EXTENSION \
             -DSQLITE_THREADSAFE=1 -I. shell.c sqlite3.c \
-            -o "$work/programs/sqlite3"
+            -o "$programs/sqlite3"
     )
-    ${cross}strip "$work/programs/sqlite3"
+    ${cross}strip "$programs/sqlite3"
 }
 
 step_programs() {
     local name
-    mkdir -p "$work/programs"
+    mkdir -p "$programs"
     build_busybox
     say "building our own programs"
     for name in hello workload stress; do
         quiet "$name" "$libc/bin/cc" -O2 -Wall -Wextra -D_GNU_SOURCE \
-            "$here/user/$name.c" -o "$work/programs/$name"
-        ${cross}strip "$work/programs/$name"
+            "$here/user/$name.c" -o "$programs/$name"
+        ${cross}strip "$programs/$name"
     done
     [ -z "$sqlite" ] || build_sqlite
 }
@@ -311,21 +367,21 @@ list_files() {
     echo "nod /dev/console 600 0 0 c 5 1"
     echo "nod /dev/null 666 0 0 c 1 3"
     echo "file /init $here/rootfs/init 755 0 0"
-    echo "file /bin/busybox $work/busybox-build/busybox 755 0 0"
+    echo "file /bin/busybox $busybox/busybox 755 0 0"
     for file in "$here"/rootfs/nfs-* "$work"/programs/*; do
         echo "file /bin/${file##*/} $file 755 0 0"
     done
     while read -r link; do
         [ "$link" = /bin/busybox ] || [ "$link" = /linuxrc ] ||
             echo "slink $link /bin/busybox 777 0 0"
-    done <"$work/busybox-build/busybox.links"
+    done <"$busybox/busybox.links"
 }
 
 step_initramfs() {
     say "packing the initial RAM disk"
-    list_files >"$work/initramfs.list"
+    list_files >"$work/initramfs$little.list"
     gcc -O2 -w -o "$work/gen_init_cpio" "$work/linux/usr/gen_init_cpio.c"
-    "$work/gen_init_cpio" -t 0 "$work/initramfs.list" | gzip -9n \
+    "$work/gen_init_cpio" -t 0 "$work/initramfs$little.list" | gzip -9n \
         >"$out/initramfs-n64.cpio.gz"
 }
 

@@ -1,7 +1,7 @@
 /*
  * libgcc.c - the few functions that GCC calls instead of instructions on a
  * MIPS IV CPU, in plain C.  The distribution's own libgcc for MIPS has
- * instructions that an R10000 lacks.  Big-endian.
+ * instructions that an R10000 lacks.
  */
 typedef unsigned int u32;
 typedef int s32;
@@ -75,14 +75,20 @@ u64 __bswapdi2(u64 x)
 
 /* --- 128 bits --------------------------------------------------------------- */
 
+struct halves {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    u64 high, low;
+#else
+    u64 low, high;
+#endif
+};
+
 static u128 join(u64 high, u64 low)
 {
     union {
-        struct {
-            u64 high, low; /* big-endian */
-        } half;
+        struct halves half;
         u128 all;
-    } u = { .half = { high, low } };
+    } u = { .half = { .high = high, .low = low } };
 
     return u.all;
 }
@@ -91,9 +97,7 @@ static u64 high_of(u128 x)
 {
     union {
         u128 all;
-        struct {
-            u64 high, low;
-        } half;
+        struct halves half;
     } u = { .all = x };
 
     return u.half.high;

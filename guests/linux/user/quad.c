@@ -1,7 +1,7 @@
 /*
  * quad.c - arithmetic on 128-bit long double (n64) in software, as GCC calls
  * it.  Rounds to nearest, raises no flags: good enough for a C library's
- * printf, scanf and mathematics.  Big-endian.
+ * printf, scanf and mathematics.
  */
 typedef unsigned int u32;
 typedef int s32;
@@ -28,7 +28,11 @@ struct parts {
 union bits {
     tf value;
     struct {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         u64 high, low;
+#else
+        u64 low, high;
+#endif
     } w;
 };
 
@@ -118,7 +122,8 @@ static struct parts from_tf(tf x)
 static tf to_tf(struct parts p)
 {
     u128 packed = pack(p, FRACTION, EXP_MAX);
-    union bits b = { .w = { (u64)(packed >> 64), (u64)packed } };
+    union bits b = { .w = { .high = (u64)(packed >> 64),
+                             .low = (u64)packed } };
 
     return b.value;
 }

@@ -13,6 +13,7 @@
 #include <linux/of_address.h>
 #include <linux/of_clk.h>
 #include <linux/of_fdt.h>
+#include <linux/printk.h>
 #include <linux/sched/idle.h>
 
 #include <asm/bootinfo.h>
@@ -97,4 +98,6 @@ void __init arch_init_irq(void)
 	 * lines of the controller are still masked.
 	 */
 	set_c0_status(STATUSF_IP2);
+	/* A boot loader that knows of others looks for this in the image. */
+	pr_info("disco: device interrupts on every CPU\n");
 }
