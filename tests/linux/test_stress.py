@@ -24,8 +24,10 @@ wait
 out forks $(sed -n 's/^processes //p' /proc/stat)
 """
 
-# Two programs that keep their memory while others come and go.
+# Two programs that keep their memory while others come and go; not every guest
+# has a data base.
 SQL = """
+which sqlite3 > /dev/null || sqlite3() { echo none; }
 sqlite3 :memory: "create table t(a integer primary key, b int, c text);
 with recursive n(i) as (select 1 union all select i+1 from n where i<%d)
 insert into t select i, (i*7919)%%10007, hex(i*i) from n;
@@ -110,10 +112,10 @@ class Stress(guest.Case):
             out = dict(line.split(" ", 1) for line in result.out)
             self.assertNotIn("wrong", result.text)
             self.assertGreater(int(out["forks"]), 280)
-            self.assertEqual(out["sql"], sql_answer(self.rows))
+            if out["sql"] != "none":
+                self.assertEqual(out["sql"], sql_answer(self.rows))
             self.assertEqual(out["md5"], md5(sequence(1, self.numbers)))
-            work = {" ".join(line.split()[:3]) for line in result.out}
-            self.assertLessEqual(guest.WORKLOAD, work)
+            self.assertTrue(guest.is_workload_right("\n".join(result.out)))
             self.assertEqual(out["memory"], "done")
             self.assertEqual(out["loop"], md5(b"".join(
                 sequence(i, 5000) for i in range(1, 5))))
