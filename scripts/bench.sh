@@ -2,8 +2,8 @@
 # Build optimized and run benchmarks.
 #
 # usage: scripts/bench.sh [NAME...] [--json FILE]
-# Without names all benchmarks are run.  bench/NAME.py or bench/NAME.sh is one;
-# it gets --build DIR and, if asked for, --json FILE.
+# Without names all benchmarks are run; bench/run.py lists them.  --json writes
+# the figures to a file.
 set -eu
 . "$(dirname "$0")/lib.sh"
 

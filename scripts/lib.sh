@@ -1,5 +1,6 @@
 # Shared by the scripts in this folder; sourced, not run.
-# Sets: top, build, and the functions below.
+# Sets: top, build, and the functions below.  Answers --help for all of them:
+# with the comment at the head of the script.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${DISCO_BUILD:-$top/build}
@@ -12,6 +13,13 @@ die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
+
+case " $* " in
+*" --help "* | *" -h "*)
+    sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
+    exit 0
+    ;;
+esac
 
 # configure DIR [MESON-OPTION...]: set a build folder up, once.
 configure() {
