@@ -3,7 +3,7 @@
  *
  * Output is buffered and flushed by the loop.  With several VMs whole lines are
  * written, each with its VM's name.  Input is read by the main thread only, and
- * waits here until the guest's UART has room.
+ * waits here until the guest's device has room.
  */
 #include "console.h"
 
@@ -234,6 +234,15 @@ void console_wait(struct console *console, uint64_t ns, int other_fd)
         read_input(console);
 }
 
+/* A virtio console keeps what comes before its driver. */
+static uint32_t give_input(struct guest *guest, const uint8_t *data,
+                           uint32_t bytes)
+{
+    if (guest->vconsole)
+        return disco_vconsole_input(guest->vconsole, data, bytes);
+    return disco_board_console_input(guest->board, data, bytes);
+}
+
 uint32_t console_feed(struct runner *runner)
 {
     struct console *console = &runner->console;
@@ -245,12 +254,12 @@ uint32_t console_feed(struct runner *runner)
         console->in_at = console->in_used;
         return 0;
     }
-    if (!disco_uart_is_listening(disco_board_uart(guest->board)))
+    if (!guest->vconsole &&
+        !disco_uart_is_listening(disco_board_uart(guest->board)))
         return 0;
     while (console->in_at < console->in_used && n) {
-        n = disco_board_console_input(guest->board,
-                                      console->in + console->in_at,
-                                      console->in_used - console->in_at);
+        n = give_input(guest, console->in + console->in_at,
+                       console->in_used - console->in_at);
         console->in_at += n;
         fed += n;
     }

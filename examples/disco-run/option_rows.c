@@ -333,6 +333,11 @@ static int set_stats(struct parser *p)
     return 0;
 }
 
+static int set_console(struct parser *p)
+{
+    return take_choice(p, "uart|virtio", &p->options->console_is_virtio);
+}
+
 static int set_console_vm(struct parser *p)
 {
     return take_u32(p, 0, VMS_MAX - 1, &p->options->console_vm);
@@ -360,6 +365,7 @@ static int set_help(struct parser *p)
 
 static const struct option_row rows[] = {
     { "--append", 1, set_append },
+    { "--console", 1, set_console },
     { "--console-vm", 1, set_console_vm },
     { "--cpu-model", 1, set_cpu_model },
     { "--cpus", 1, set_cpus },

@@ -50,6 +50,9 @@ const char *options_help(void)
            "instructions\n"
            "  --timeout SEC         stop after SEC host seconds\n"
            "  --stats FILE.json     write figures at the end\n"
+           "  --console uart|virtio device that gets stdin (uart); Linux "
+           "calls a\n"
+           "                        virtio console hvc0\n"
            "  --console-vm K        the VM that gets stdin (0)\n"
            "  --quiet               nothing on stderr but errors\n"
            "  --help                this text\n"
@@ -86,6 +89,7 @@ static int parse_option(struct parser *p, int argc, char **argv, int *at)
 static int check(struct parser *p)
 {
     const struct options *o = p->options;
+    uint32_t extra = (o->wants_rng != 0) + (o->console_is_virtio != 0);
 
     if (!o->kernel)
         return option_fail(p, "no kernel given (see --help)");
@@ -97,8 +101,8 @@ static int check(struct parser *p)
             p, "--threads %u: a deterministic run has one thread", o->threads);
     if (o->has_nodes && o->has_topology)
         return option_fail(p, "--nodes and --topology: give one of them");
-    if (o->disks + o->nets + (o->wants_rng ? 1 : 0) > DISKS_MAX)
-        return option_fail(p, "more than %d disks and networks", DISKS_MAX);
+    if (o->disks + o->nets + extra > DISKS_MAX)
+        return option_fail(p, "more than %d virtio devices", DISKS_MAX);
     for (uint32_t i = 0; i < o->disks; i++)
         if (o->vms > 1 && !o->disk[i].is_readonly &&
             !strstr(o->disk[i].path, "%v"))

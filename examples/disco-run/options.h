@@ -43,6 +43,7 @@ struct options {
     double timeout_s;      /* 0 = no limit */
     const char *stats;
     uint32_t console_vm;
+    int console_is_virtio; /* stdin goes to a virtio console, not the UART */
     int is_quiet;
     int wants_rng;
     int wants_help;

@@ -36,6 +36,7 @@ struct guest {
     struct runner *runner;
     disco_vm *vm;
     disco_board *board;
+    disco_vconsole *vconsole; /* NULL without --console virtio */
     struct console_line out;
     uint32_t index;
     enum guest_state state;

@@ -194,6 +194,18 @@ static int add_net(struct guest *guest, uint32_t n)
     return 0;
 }
 
+/* Beside the UART: both write to stdout. */
+static int add_console(struct guest *guest)
+{
+    disco_char_backend be = { .size = sizeof(be),
+                              .opaque = &guest->out,
+                              .write = console_write };
+    disco_status status =
+        disco_board_add_console(guest->board, &be, &guest->vconsole);
+
+    return status ? runner_fail_status(guest->runner, "--console", status) : 0;
+}
+
 static int add_devices(struct guest *guest)
 {
     const struct options *o = guest->runner->options;
@@ -205,6 +217,8 @@ static int add_devices(struct guest *guest)
     for (uint32_t i = 0; i < o->nets; i++)
         if (add_net(guest, i))
             return -1;
+    if (o->console_is_virtio && add_console(guest))
+        return -1;
     if (!o->wants_rng)
         return 0;
     status = disco_board_add_rng(guest->board);
@@ -296,6 +310,11 @@ static int find_order(struct runner *runner)
     return 0;
 }
 
+static int has_text(const struct file *file, const char *text)
+{
+    return memmem(file->data, file->bytes, text, strlen(text)) != NULL;
+}
+
 /*
  * The vCPU that boots.  The driver of the interrupt controller opens a CPU's
  * input on the CPU that happens to run its probe, and it numbers CPUs in the
@@ -303,19 +322,20 @@ static int find_order(struct runner *runner)
  * controller does when it takes one.  A Linux whose board files leave the input
  * of the boot CPU to that driver loses all device interrupts when init moves
  * before the probe.  With the first two CPUs swapped they go to the second one,
- * which is open always.
+ * which is open always.  Our own board files open the input of all, and say so.
  */
 static uint32_t find_boot_cpu(const struct runner *runner)
 {
     static const char driver[] = "irq_bcm7038_l1";
+    static const char opened[] = "disco: device interrupts on every CPU";
+    const struct file *kernel = &runner->kernel;
     static const char *const one_cpu[] = { "maxcpus=", "nr_cpus=", "nosmp" };
     const struct options *o = runner->options;
 
     for (size_t i = 0; i < sizeof(one_cpu) / sizeof(one_cpu[0]); i++)
         if (o->append && strstr(o->append, one_cpu[i]))
             return 0;
-    return o->cpus > 1 && memmem(runner->kernel.data, runner->kernel.bytes,
-                                 driver, sizeof(driver) - 1);
+    return o->cpus > 1 && has_text(kernel, driver) && !has_text(kernel, opened);
 }
 
 int runner_open(struct runner *runner, const struct options *options)

@@ -115,8 +115,7 @@ static disco_status make(struct disco_machine *m, const disco_vm_config *c,
         goto fail_vm;
     if (timers_init(&vm->timers))
         goto fail_name;
-    if (physmap_init(&vm->pm, &m->mem, c->home_node))
-        goto fail_timers;
+    physmap_init(&vm->pm, &m->mem, c->home_node);
     vm->memory_order = c->memory_order;
     vm->threads = c->threads;
     vm->max_vcpus = c->max_vcpus;
@@ -124,8 +123,6 @@ static disco_status make(struct disco_machine *m, const disco_vm_config *c,
     *out = vm;
     return 0;
 
-fail_timers:
-    timers_destroy(vm);
 fail_name:
     alloc_string_free(&m->ctx.alloc, vm->name);
 fail_vm:

@@ -17,19 +17,20 @@ static uint64_t with_user(uint64_t entry, uint64_t user)
 static void share(struct physmap *pm, struct pfn pfn, uint64_t entry,
                   struct shoot_vcpu *self)
 {
-    struct map_page *page = map_page(pm, pfn);
-    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry), pfn.n };
+    struct frame *frame = entry_frame(pm, entry);
+    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry),
+                               entry_mfn(entry).n };
     struct shoot_wave wave;
 
     physmap_set(pm, pfn, with_user(entry, MAP_USER_CHANGING));
     shoot_wave_init(&wave);
     shoot_post(&wave, &pm->vcpus, UINT64_C(1) << (entry_user(entry) - 1), &item,
                self);
-    page->busy++; /* it stays mapped while we are away */
+    frame->dma++; /* it stays where it is while we are away */
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    page->busy--;
+    frame->dma--;
     entry = physmap_entry(pm, pfn); /* other bits may have changed */
     physmap_set(pm, pfn, with_user(entry, 0) | MAP_SHARED);
 }

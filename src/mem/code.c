@@ -7,53 +7,51 @@
  * lowers it; while it is raised nobody becomes a holder.  A holder's bit is
  * cleared only after it dropped the code or was seen parked.
  */
-#include "mem/move.h"
+#include "mem/physmap.h"
 
 static uint64_t bit_of(const struct shoot_vcpu *self)
 {
     return self ? UINT64_C(1) << self->index : 0;
 }
 
-/* The page's record, or NULL: names come from backends. */
-static struct map_page *own_page(struct physmap *pm, struct pfn pfn)
+/* The frame as part of this map, or NULL: names come from backends. */
+static struct frame *own_frame(struct physmap *pm, struct mfn mfn)
 {
-    if (pfn.n / MAP_LEAF >= pm->root_count || !pm->root[pfn.n / MAP_LEAF])
+    struct frame *frame;
+
+    if (!frame_exists(&pm->mem->frames, mfn))
         return NULL;
-    return map_page(pm, pfn);
+    frame = frame_of(&pm->mem->frames, mfn);
+    return frame->owner == pm ? frame : NULL;
 }
 
 /* First holder: everybody loses plain stores, and we wait until they did. */
 static void take_stores_away(struct physmap *pm, struct pfn pfn, uint64_t entry,
                              struct shoot_vcpu *self)
 {
-    struct map_page *page = map_page(pm, pfn);
-    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry), pfn.n };
+    struct frame *frame = entry_frame(pm, entry);
+    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry),
+                               entry_mfn(entry).n };
     struct shoot_wave wave;
 
     physmap_set(pm, pfn, entry | MAP_CODE);
     if (!(entry & MAP_WRITE))
         return;
     shoot_wave_init(&wave);
-    shoot_post(&wave, &pm->vcpus, entry_users(pm, entry), &item, self);
-    page->is_arming = 1;
-    page->busy++; /* it stays mapped while we are away */
+    shoot_post(&wave, &pm->vcpus, pm->vcpus.mask, &item, self);
+    frame->is_arming = 1;
+    frame->dma++; /* it stays where it is while we are away */
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    page->busy--;
-    page->is_arming = 0;
-}
-
-/* May code of it be kept?  Not of what others write without telling us. */
-static int is_written_silently(const struct frame *frame)
-{
-    return frame->write_pins || frame->state == FRAME_COMMON;
+    frame->dma--;
+    frame->is_arming = 0;
 }
 
 disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
                        struct shoot_vcpu *self, uint64_t *entry)
 {
-    struct map_page *page;
+    struct frame *frame;
     disco_status status;
     unsigned spins = 0;
 
@@ -61,100 +59,98 @@ disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
         status = page_claim(pm, pfn, node, self, entry);
         if (status)
             return status;
-        page = map_page(pm, pfn);
-        if (is_written_silently(entry_frame(pm, *entry))) {
-            code_settle(pm, pfn);
+        frame = entry_frame(pm, *entry);
+        if (frame->write_pins) {
+            code_settle(pm, entry_mfn(*entry));
             *entry = physmap_entry(pm, pfn);
             return DISCO_E_BUSY;
         }
-        if (page->code_stores || page->is_arming) {
+        if (frame->code_stores || frame->is_arming) {
             physmap_yield(pm, self, &spins);
             continue;
         }
-        if (page->holders) {
-            page->holders |= bit_of(self);
+        if (frame->holders) {
+            frame->holders |= bit_of(self);
             return 0;
         }
-        page->holders = bit_of(self);
+        frame->holders = bit_of(self);
         take_stores_away(pm, pfn, *entry, self);
     }
 }
 
-void code_settle(struct physmap *pm, struct pfn pfn)
+void code_settle(struct physmap *pm, struct mfn mfn)
 {
-    const struct map_page *page = map_page(pm, pfn);
-    uint64_t entry = physmap_entry(pm, pfn);
+    struct frame *frame = own_frame(pm, mfn);
+    struct pfn pfn;
+    uint64_t entry;
 
-    if (!page->holders && !page->is_arming && (entry & MAP_CODE))
+    if (!frame || frame->holders || frame->is_arming)
+        return;
+    pfn.n = frame->pfn;
+    entry = physmap_entry(pm, pfn);
+    if (entry & MAP_CODE)
         physmap_set(pm, pfn, entry & ~(uint64_t)MAP_CODE);
 }
 
-void code_release(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
+void code_release(struct physmap *pm, struct mfn mfn, struct shoot_vcpu *self)
 {
-    struct map_page *page;
+    struct frame *frame;
 
     mem_lock(pm->mem);
-    page = own_page(pm, pfn);
-    if (page && (page->holders & bit_of(self))) {
-        page->holders &= ~bit_of(self);
-        code_settle(pm, pfn);
+    frame = own_frame(pm, mfn);
+    if (frame && (frame->holders & bit_of(self))) {
+        frame->holders &= ~bit_of(self);
+        code_settle(pm, mfn);
     }
     mem_unlock(pm->mem);
 }
 
-void code_drop_holders(struct physmap *pm, struct pfn pfn,
+void code_drop_holders(struct physmap *pm, struct mfn mfn,
                        struct shoot_vcpu *self)
 {
-    struct map_page *page = map_page(pm, pfn);
-    struct shoot_item item = { DISCO_DROP_CODE, NULL, pfn.n };
-    uint64_t others = page->holders & ~bit_of(self);
+    struct frame *frame = frame_of(&pm->mem->frames, mfn);
+    struct shoot_item item = { DISCO_DROP_CODE,
+                               frame_host(&pm->mem->frames, mfn), mfn.n };
+    uint64_t others = frame->holders & ~bit_of(self);
     struct shoot_wave wave;
 
     if (!others)
         return;
     shoot_wave_init(&wave);
     shoot_post(&wave, &pm->vcpus, others, &item, self);
-    page->busy++;
+    frame->dma++;
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    page->busy--;
-    page->holders &= ~others;
+    frame->dma--;
+    frame->holders &= ~others;
 }
 
-/*
- * The page is this VM's own before the store is counted: a break waits for
- * counted stores, ours would wait for itself.
- */
-void code_store_begin(struct physmap *pm, struct pfn pfn,
+void code_store_begin(struct physmap *pm, struct mfn mfn,
                       struct shoot_vcpu *self)
 {
-    struct map_page *page;
-    uint64_t entry;
+    struct frame *frame;
 
     mem_lock(pm->mem);
-    page = own_page(pm, pfn);
-    if (page && (physmap_entry(pm, pfn) & MAP_PRESENT) &&
-        !page_unshare(pm, pfn, pm->home_node, self, &entry)) {
-        page->code_stores++;
-        page->busy++;
-        self->code_stores++;
-        code_drop_holders(pm, pfn, self);
+    frame = own_frame(pm, mfn);
+    if (frame) {
+        frame->code_stores++;
+        frame->dma++;
+        code_drop_holders(pm, mfn, self);
     }
     mem_unlock(pm->mem);
 }
 
-void code_store_end(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
+void code_store_end(struct physmap *pm, struct mfn mfn)
 {
-    struct map_page *page;
+    struct frame *frame;
 
     mem_lock(pm->mem);
-    page = own_page(pm, pfn);
-    if (page && page->code_stores && page->busy && self->code_stores) {
-        self->code_stores--;
-        page->code_stores--;
-        page->busy--;
-        code_settle(pm, pfn);
+    frame = own_frame(pm, mfn);
+    if (frame && frame->code_stores) {
+        frame->code_stores--;
+        frame->dma--;
+        code_settle(pm, mfn);
     }
     mem_unlock(pm->mem);
 }
