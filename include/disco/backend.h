@@ -26,7 +26,7 @@ enum {
 
 typedef struct disco_backend_page {
     uint8_t *host;   /* the 4 KiB page */
-    uint64_t frame;  /* its name for code_* */
+    uint64_t frame;  /* its name for code_*: the page in this VM */
     uint32_t rights; /* DISCO_READ; DISCO_WRITE when stores through `host` are
                         allowed; DISCO_EXCLUSIVE when no other vCPU has touched
                         the page: stores need not be announced or fenced, until
@@ -136,7 +136,8 @@ enum {
     DISCO_DROP_ALL = 0,   /* every translation and all code */
     DISCO_DROP_FRAME = 1, /* every translation to `host` */
     DISCO_DROP_WRITE = 2, /* store rights to `host` */
-    DISCO_DROP_CODE = 3   /* translated code of `frame` */
+    DISCO_DROP_CODE = 3,  /* translated code of `frame` */
+    DISCO_DROP_DATA = 4   /* every translation of data; code stays */
 };
 
 /*

@@ -81,6 +81,54 @@ DISCO_API disco_status disco_mmio_read(disco_vm *vm, uint64_t gpa,
 DISCO_API disco_status disco_mmio_write(disco_vm *vm, uint64_t gpa,
                                         uint32_t bytes, uint64_t value);
 
+/* --- Shared pages --- */
+
+/*
+ * A counted reference to the content of one 4 KiB machine frame.  While it is
+ * held the content does not change: whoever maps the frame and writes gets a
+ * private copy first (copy-on-write).  A plain value, 0 = none; the count is
+ * in the frame.  The paper's sharing of disk blocks and packets, sections 4.2.3
+ * and 4.2.4, is made of these.
+ */
+typedef struct disco_page {
+    uint64_t name;
+} disco_page;
+
+/*
+ * Refer to what is behind the guest page at `gpa` (multiple of 4096; RAM or
+ * ROM).  The VM keeps it mapped, read-only until it writes.  Errors: INVAL,
+ * FAULT (no memory there), NOENT (never touched: reads as zeroes, nothing to
+ * share), BUSY (pinned, or written by several VMs), UNSUPPORTED (host memory).
+ * Thread: any, in callbacks too.
+ */
+DISCO_API disco_status disco_page_take(disco_vm *vm, uint64_t gpa,
+                                       disco_page *out);
+/*
+ * A new page with this content (4096 bytes; NULL = zeroes) on `node`, or near
+ * it when that is full.  Errors: INVAL (no such node), NOMEM.  Thread: any.
+ */
+DISCO_API disco_status disco_page_create(disco_machine *machine, uint32_t node,
+                                         const void *data, disco_page *out);
+/*
+ * Map it copy-on-write at `gpa` of RAM (multiple of 4096) in place of what was
+ * there, whose content is gone.  The caller keeps its reference.  Errors:
+ * INVAL, FAULT (no RAM there), BUSY (the guest page is pinned), UNSUPPORTED
+ * (host memory), NOMEM.  Thread: any, in callbacks too.
+ */
+DISCO_API disco_status disco_page_map(disco_vm *vm, uint64_t gpa,
+                                      disco_page page);
+/*
+ * Copy bytes out of it: offset_bytes + bytes <= 4096.  Errors: INVAL.
+ * Thread: any.
+ */
+DISCO_API disco_status disco_page_read(disco_machine *machine, disco_page page,
+                                       uint32_t offset_bytes, void *dst,
+                                       uint32_t bytes);
+/* One more reference, one less; the last frees the frame.  INVAL when it is no
+ * page that somebody holds.  Thread: any. */
+DISCO_API disco_status disco_page_hold(disco_machine *machine, disco_page page);
+DISCO_API disco_status disco_page_drop(disco_machine *machine, disco_page page);
+
 /* --- Block back end --- */
 
 enum { DISCO_BLOCK_READ = 1, DISCO_BLOCK_WRITE = 2, DISCO_BLOCK_FLUSH = 3 };

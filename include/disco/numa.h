@@ -99,12 +99,46 @@ DISCO_API disco_status disco_vm_node_frames(disco_vm *vm, uint32_t node,
 
 /*
  * Move the frame behind a guest page to a node: allocate, shoot down, copy,
- * change the mapping.  The guest sees nothing.  Errors: RANGE (not RAM), NOENT
- * (page never touched), BUSY (pinned), NOMEM (node full), INVAL.  Thread: any
- * thread, not inside a callback (REENTRANT).
+ * change the mappings of all VMs that share it.  The guest sees nothing.
+ * Copies on other nodes go.  Errors: RANGE (not RAM), NOENT (page never
+ * touched), BUSY (pinned, on its way in a packet, or mapped more than 256
+ * times), NOMEM (node full), INVAL.  Thread: any thread, not inside a callback
+ * (REENTRANT).  The paper, section 4.2.2.
  */
 DISCO_API disco_status disco_page_migrate(disco_vm *vm, uint64_t gpa,
                                           uint32_t node);
+
+/*
+ * Give a node its own copy of the frame behind a guest page, for reading by
+ * vCPUs that run there; the first write drops the copies.  Errors: as
+ * disco_page_migrate; RANGE also when the node has the frame or a copy already,
+ * or when several VMs write the page.  Thread: as disco_page_migrate.
+ */
+DISCO_API disco_status disco_page_replicate(disco_vm *vm, uint64_t gpa,
+                                            uint32_t node);
+/* Drop the copies.  Errors: RANGE (not RAM, or not replicated), NOENT, BUSY.
+ * Thread: as disco_page_migrate. */
+DISCO_API disco_status disco_page_collapse(disco_vm *vm, uint64_t gpa);
+
+/* What one kind of page operation cost so far, in host time. */
+typedef struct disco_move_cost {
+    uint64_t count;
+    uint64_t shootdown_ns; /* taking the page away, and bookkeeping */
+    uint64_t copy_ns;
+    uint64_t total_ns;
+} disco_move_cost;
+typedef struct disco_move_stats {
+    uint32_t size;
+    uint32_t reserved;
+    disco_move_cost migrate;
+    disco_move_cost replicate;
+    disco_move_cost collapse;
+    disco_move_cost cow; /* copies because a shared page was written */
+    uint64_t replicas;   /* frames that are copies, now */
+} disco_move_stats;
+/* Thread: any; values are taken one by one. */
+DISCO_API disco_status disco_move_stats_get(disco_machine *machine,
+                                            disco_move_stats *out);
 
 #ifdef __cplusplus
 }

@@ -113,14 +113,27 @@ enum {
     DISCO_PAGE_PRESENT = 1, /* a machine frame is behind it */
     DISCO_PAGE_WRITABLE = 2,
     DISCO_PAGE_PINNED = 4,
-    DISCO_PAGE_CODE = 8 /* instructions of it are held decoded */
+    DISCO_PAGE_CODE = 8,       /* instructions of it are held decoded */
+    DISCO_PAGE_SHARED = 16,    /* copy-on-write: others refer to the frame */
+    DISCO_PAGE_REPLICATED = 32 /* some nodes have copies of their own */
+};
+/* What a VM uses a page for, as far as the monitor can tell. */
+enum {
+    DISCO_KIND_NONE = 0,        /* not touched */
+    DISCO_KIND_DATA = 1,        /* anything that is none of the others */
+    DISCO_KIND_KERNEL_TEXT = 2, /* loaded with the kernel, executable */
+    DISCO_KIND_USER_TEXT = 3,   /* executed in user mode */
+    DISCO_KIND_BUFFER = 4       /* last filled by a disk read */
 };
 typedef struct disco_page_info {
     uint32_t size;
     uint32_t flags;
-    uint32_t node;
-    uint32_t reserved;
+    uint32_t node; /* of the frame; of the master when REPLICATED */
+    uint32_t kind; /* DISCO_KIND_* */
     uint64_t mfn;
+    uint32_t mappings; /* of the frame, by all VMs */
+    uint32_t holds;    /* references by caches, disks and packets */
+    uint64_t copies;   /* nodes with a copy, one bit each (node 0: bit 0) */
 } disco_page_info;
 DISCO_API disco_status disco_page_info_get(disco_vm *vm, uint64_t gpa,
                                            disco_page_info *out);

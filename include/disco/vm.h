@@ -174,6 +174,9 @@ typedef struct disco_vm_stats {
     uint64_t dma_read_bytes;
     uint64_t dma_write_bytes;
     uint64_t host_calls;
+    uint64_t cow_breaks;   /* shared pages written: copied ... */
+    uint64_t cow_upgrades; /* ... or taken over as the last reference */
+    uint64_t mapped_in;    /* pages that were mapped instead of copied */
 } disco_vm_stats;
 DISCO_API disco_status disco_vm_stats_get(disco_vm *vm, disco_vm_stats *out);
 

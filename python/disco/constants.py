@@ -8,7 +8,7 @@ from ._raw import lib
 __all__ = [
     "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
     "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "RegClass",
-    "TlbPart", "Trap", "RegionKind", "PageFlags", "BlockOp", "reg", "reg_gpr",
+    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "reg", "reg_gpr",
     "reg_fpr", "reg_cp0", "reg_tlb", "REG_PC", "REG_HI", "REG_LO", "REG_DELAY",
     "REG_DELAY_TARGET", "REG_LLBIT", "REG_INSNS", "REG_FIR", "REG_FCSR",
     "hypcall_word", "PAGE_BYTES", "WATCHES", "IRQ_LINES", "NET_FRAME_MAX",
@@ -152,6 +152,17 @@ class PageFlags(IntFlag):
     WRITABLE = lib.DISCO_PAGE_WRITABLE
     PINNED = lib.DISCO_PAGE_PINNED
     CODE = lib.DISCO_PAGE_CODE
+    SHARED = lib.DISCO_PAGE_SHARED
+    REPLICATED = lib.DISCO_PAGE_REPLICATED
+
+
+class PageKind(IntEnum):
+    """What a VM uses a page for, as far as the monitor can tell."""
+    NONE = lib.DISCO_KIND_NONE
+    DATA = lib.DISCO_KIND_DATA
+    KERNEL_TEXT = lib.DISCO_KIND_KERNEL_TEXT
+    USER_TEXT = lib.DISCO_KIND_USER_TEXT
+    BUFFER = lib.DISCO_KIND_BUFFER
 
 
 class BlockOp(IntEnum):

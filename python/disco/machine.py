@@ -10,7 +10,7 @@ from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
 from .numa import Topology
-from .stats import MachineStats, NodeStats, from_struct
+from .stats import MachineStats, MoveStats, NodeStats, from_struct
 
 __all__ = ["Machine", "version", "capability"]
 
@@ -212,6 +212,20 @@ class Machine(Closable):
         return from_struct(MachineStats, self._struct(
             lib.disco_machine_stats_get, "disco_machine_stats"))
 
+    def move_stats(self) -> MoveStats:
+        """What migrations, replications and copy-on-write cost so far."""
+        return from_struct(MoveStats, self._struct(
+            lib.disco_move_stats_get, "disco_move_stats"))
+
+    def create_page(self, data=None, node: int = 0) -> "Page":
+        """A new page with this content (4096 bytes, None = zeroes)."""
+        out = ffi.new("disco_page *")
+        content = ffi.NULL if data is None else ffi.from_buffer(data)
+        if data is not None and len(content) != 4096:
+            raise ValueError("a page has 4096 bytes")
+        self._call(lib.disco_page_create, node, content, out)
+        return Page(self, out[0])
+
     def node_stats(self, node: int) -> NodeStats:
         return from_struct(NodeStats, self._struct(
             lib.disco_node_stats_get, "disco_node_stats", node))
@@ -234,5 +248,6 @@ class Machine(Closable):
 
 # At the end: these modules need the classes above.
 from .backends import FileDisk, Switch  # noqa: E402
+from .memory import Page  # noqa: E402
 from .sched import Scheduler  # noqa: E402
 from .vm import VM, VmCore  # noqa: E402

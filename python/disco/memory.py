@@ -13,7 +13,7 @@ from .constants import Access as AccessBits
 from .errors import BusError, ClosedError, NotFoundError
 from .stats import PageInfo, RegionInfo, from_struct
 
-__all__ = ["MemoryMixin", "MmioDevice", "Pin", "Region"]
+__all__ = ["MemoryMixin", "MmioDevice", "Page", "Pin", "Region"]
 
 
 class MmioDevice:
@@ -127,6 +127,40 @@ class Pin:
         return self.view
 
     def __exit__(self, *_exc) -> None:
+        self.close()
+
+
+class Page:
+    """A reference to the content of one 4 KiB machine frame: it does not change
+    while the reference is held; VMs that map it and write get a copy.  close()
+    gives it back, once."""
+
+    __slots__ = ("machine", "c_page", "_held")
+
+    def __init__(self, machine, c_page) -> None:
+        self.machine = machine
+        self.c_page = c_page
+        self._held = True
+
+    def read(self, offset: int = 0, size: int = 4096) -> bytes:
+        data = ffi.new("uint8_t[]", max(size, 1))
+        self.machine._call(lib.disco_page_read, self.c_page, offset, data, size)
+        return bytes(ffi.buffer(data, size))
+
+    def copy(self) -> "Page":
+        """One more reference."""
+        self.machine._call(lib.disco_page_hold, self.c_page)
+        return Page(self.machine, self.c_page)
+
+    def close(self) -> None:
+        if self._held:
+            self._held = False
+            self.machine._call(lib.disco_page_drop, self.c_page)
+
+    def __enter__(self) -> "Page":
+        return self
+
+    def __exit__(self, *exc) -> None:
         self.close()
 
 
@@ -284,6 +318,25 @@ class MemoryMixin(Handle):
     def migrate_page(self, gpa: int, node: int) -> None:
         """Move the frame behind a guest page to a node."""
         self._call(lib.disco_page_migrate, gpa, node)
+
+    def replicate_page(self, gpa: int, node: int) -> None:
+        """Give a node its own copy for reading; the next write drops it."""
+        self._call(lib.disco_page_replicate, gpa, node)
+
+    def collapse_page(self, gpa: int) -> None:
+        """Drop the copies of a replicated page."""
+        self._call(lib.disco_page_collapse, gpa)
+
+    def take_page(self, gpa: int) -> Page:
+        """Refer to the content of a guest page: the VM keeps it, copy-on-write.
+        NotFoundError when it was never touched."""
+        out = ffi.new("disco_page *")
+        self._call(lib.disco_page_take, gpa, out)
+        return Page(self.machine, out[0])
+
+    def map_page(self, gpa: int, page: Page) -> None:
+        """Map a page copy-on-write in place of what is at `gpa`."""
+        self._call(lib.disco_page_map, gpa, page.c_page)
 
     def node_frames(self, node: int) -> int:
         """Frames of this VM that live on a node."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields
 from typing import Dict, Tuple
 
 from ._raw import ffi
-from .constants import ExitReason, Order, PageFlags, RegionKind, Trap
+from .constants import (ExitReason, Order, PageFlags, PageKind, RegionKind,
+                        Trap)
 
-__all__ = ["MachineStats", "NodeStats", "VmStats", "VcpuStats", "NicStats",
-           "SwitchStats", "RegionInfo", "PageInfo", "ImageInfo"]
+__all__ = ["MachineStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
+           "VcpuStats", "NicStats", "SwitchStats", "RegionInfo", "PageInfo", "ImageInfo"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,24 @@ class MachineStats:
     shootdown_waits: int
     shootdown_ns: int
     host_bytes: int
+
+
+@dataclass(frozen=True)
+class MoveCost:
+    """What one kind of page operation cost so far, in host time."""
+    count: int
+    shootdown_ns: int
+    copy_ns: int
+    total_ns: int
+
+
+@dataclass(frozen=True)
+class MoveStats:
+    migrate: MoveCost
+    replicate: MoveCost
+    collapse: MoveCost
+    cow: MoveCost
+    replicas: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,9 @@ class VmStats:
     dma_read_bytes: int
     dma_write_bytes: int
     host_calls: int
+    cow_breaks: int
+    cow_upgrades: int
+    mapped_in: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +119,11 @@ class RegionInfo:
 class PageInfo:
     flags: PageFlags
     node: int
+    kind: PageKind
     mfn: int
+    mappings: int
+    holds: int
+    copies: int
 
 
 @dataclass(frozen=True)
@@ -119,8 +145,17 @@ _CONVERT = {
     ("RegionInfo", "kind"): RegionKind,
     ("RegionInfo", "key"): lambda v: ffi.string(v).decode("utf-8", "replace"),
     ("PageInfo", "flags"): PageFlags,
+    ("PageInfo", "kind"): PageKind,
     ("ImageInfo", "order"): Order,
 }
+
+
+def _cost(value):
+    return from_struct(MoveCost, value)  # a disco_move_cost
+
+
+for _name in ("migrate", "replicate", "collapse", "cow"):
+    _CONVERT[("MoveStats", _name)] = _cost
 
 
 def from_struct(cls, struct):

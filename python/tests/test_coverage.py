@@ -121,6 +121,8 @@ def test_fields(ctype, owner):
     ("disco_switch_stats", disco.SwitchStats),
     ("disco_region_info", disco.RegionInfo),
     ("disco_page_info", disco.PageInfo),
+    ("disco_move_stats", disco.MoveStats),
+    ("disco_move_cost", disco.MoveCost),
     ("disco_image_info", disco.ImageInfo)])
 def test_figures(ctype, cls):
     want = {name for name, _ in ffi.typeof(ctype).fields}

@@ -76,6 +76,16 @@ def test_placement():
         with vm.pin(0x3000, 4):
             with pytest.raises(disco.BusyError):
                 vm.migrate_page(0x3000, 1)
+        vm.replicate_page(0x3000, 1)
+        assert vm.page_info(0x3000).copies == 3
+        assert vm.page_info(0x3000).flags & disco.PageFlags.REPLICATED
+        vm.collapse_page(0x3000)
+        with pytest.raises(disco.RangeError):
+            vm.collapse_page(0x3000)
+        moves = m.move_stats()
+        assert (moves.replicate.count, moves.collapse.count) == (1, 1)
+        assert moves.migrate.total_ns >= moves.migrate.copy_ns
+        assert moves.replicas == 0
 
 
 def test_host_clock():

@@ -145,3 +145,25 @@ def test_page_info(vm):
     assert vm.page_info(0x5000).flags & disco.PageFlags.PRESENT
     with pytest.raises(disco.RangeError):
         vm.page_info(1 << 30)
+
+
+def test_shared_pages(machine):
+    one, two = machine.create_vm(), machine.create_vm()
+    for vm in one, two:
+        vm.map_ram(0, 1 << 20)
+    one.write(0x4000, b"one")
+    with one.take_page(0x4000) as page, page.copy() as again:
+        two.map_page(0x8000, again)
+        assert two.page_info(0x8000).mfn == one.page_info(0x4000).mfn
+        assert two.page_info(0x8000).holds == 2
+        one.write(0x4000, b"two")
+        assert page.read(0, 3) == b"one" == two.read(0x8000, 3)
+    assert one.stats().cow_breaks == 1
+    assert two.stats().mapped_in == 1
+    with pytest.raises(disco.NotFoundError):
+        one.take_page(0x9000)
+    with machine.create_page(b"x" * 4096) as page:
+        one.map_page(0x9000, page)
+    assert one.read(0x9ffe, 2) == b"xx"
+    with pytest.raises(ValueError):
+        machine.create_page(b"short")

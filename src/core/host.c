@@ -6,14 +6,15 @@
  * to break.
  */
 #include "core/vcpu.h"
+#include "mem/move.h"
 
-static uint32_t fill_page(struct disco_vcpu *v, uint64_t entry, uint32_t exec,
-                          disco_backend_page *page)
+static uint32_t fill_page(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
+                          uint32_t exec, disco_backend_page *page)
 {
     int is_writable = (entry & MAP_WRITE) != 0;
 
     page->host = entry_host(&v->vm->pm, entry);
-    page->frame = entry_mfn(entry).n;
+    page->frame = pfn.n;
     page->code = is_writable && (entry & MAP_CODE);
     page->rights = DISCO_READ | exec;
     if (is_writable && !page->code)
@@ -36,6 +37,26 @@ static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn,
     return DISCO_BEHIND_MMIO;
 }
 
+/* Until the page is as the access needs it.  Lock held, dropped in between. */
+static disco_status make_ready(struct disco_vcpu *v, struct pfn pfn,
+                               uint32_t access, uint64_t *entry)
+{
+    struct physmap *pm = &v->vm->pm;
+    disco_status status;
+
+    for (;;) {
+        if (access & DISCO_EXEC)
+            status = code_hold(pm, pfn, v->node, &v->shoot, entry);
+        else
+            status = page_claim(pm, pfn, v->node, &v->shoot, entry);
+        if (status || !(access & DISCO_WRITE) || !(*entry & MAP_COW))
+            return status;
+        status = page_unshare(pm, pfn, v->node, &v->shoot, entry);
+        if (status)
+            return status;
+    }
+}
+
 static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
                                         uint32_t access,
                                         disco_backend_page *page)
@@ -46,22 +67,33 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
     uint64_t entry;
 
     mem_lock(pm->mem);
-    if (exec)
-        status = code_hold(pm, pfn, v->node, &v->shoot, &entry);
-    else
-        status = page_claim(pm, pfn, v->node, &v->shoot, &entry);
+    status = make_ready(v, pfn, access, &entry);
     if (status == DISCO_E_BUSY) { /* may be executed, not kept */
         exec = 0;
         status = 0;
     }
     if (!status)
-        behind = fill_page(v, entry, exec, page);
+        behind = fill_page(v, pfn, entry, exec, page);
     else if (status == DISCO_E_FAULT)
         behind = behind_other(v, pfn, page);
     else
         behind = DISCO_BEHIND_NO_MEMORY;
+    if (!status && (entry & MAP_REPLICATED))
+        page->host = frame_host(
+            &pm->mem->frames, replica_near(pm->mem, entry_mfn(entry), v->node));
     mem_unlock(pm->mem);
     return behind;
+}
+
+/* Entries that need no lock: there, ours to use, and one frame for all. */
+static int is_simple(uint64_t entry, uint32_t access,
+                     const struct shoot_vcpu *self)
+{
+    enum { LOOK = MAP_PRESENT | MAP_MOVING | MAP_REPLICATED };
+
+    return (entry & LOOK) == MAP_PRESENT && !(access & DISCO_EXEC) &&
+           !((access & DISCO_WRITE) && (entry & MAP_COW)) &&
+           entry_is_claimed(entry, self);
 }
 
 static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
@@ -74,34 +106,33 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
     if (unlikely(gpa >= GPA_END))
         return DISCO_BEHIND_NOTHING;
     entry = physmap_entry(&v->vm->pm, pfn);
-    if (likely((entry & (MAP_PRESENT | MAP_MOVING)) == MAP_PRESENT &&
-               !(access & DISCO_EXEC) && entry_is_claimed(entry, &v->shoot)))
-        return fill_page(v, entry, 0, page);
+    if (likely(is_simple(entry, access, &v->shoot)))
+        return fill_page(v, pfn, entry, 0, page);
     return resolve_slowly(v, pfn, access, page);
 }
 
 static void release_code(void *ctx, uint64_t frame)
 {
     struct disco_vcpu *v = ctx;
-    struct mfn mfn = { frame };
+    struct pfn pfn = { frame };
 
-    code_release(&v->vm->pm, mfn, &v->shoot);
+    code_release(&v->vm->pm, pfn, &v->shoot);
 }
 
 static void store_begin(void *ctx, uint64_t frame)
 {
     struct disco_vcpu *v = ctx;
-    struct mfn mfn = { frame };
+    struct pfn pfn = { frame };
 
-    code_store_begin(&v->vm->pm, mfn, &v->shoot);
+    code_store_begin(&v->vm->pm, pfn, &v->shoot);
 }
 
 static void store_end(void *ctx, uint64_t frame)
 {
     struct disco_vcpu *v = ctx;
-    struct mfn mfn = { frame };
+    struct pfn pfn = { frame };
 
-    code_store_end(&v->vm->pm, mfn);
+    code_store_end(&v->vm->pm, pfn, &v->shoot);
 }
 
 static disco_status mmio_read(void *ctx, uint64_t gpa, uint32_t bytes,

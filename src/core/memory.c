@@ -12,6 +12,7 @@
 #include "core/vm.h"
 #include "mem/copy.h"
 #include "mem/map.h"
+#include "mem/move.h"
 
 /* Add a region as the only one who changes the VM. */
 static disco_status add(struct disco_vm *vm, const struct map_request *q,
@@ -299,18 +300,28 @@ disco_status disco_mem_unpin(disco_vm *vm, disco_pin *pin)
     return 0;
 }
 
-static void fill_page_info(struct physmap *pm, uint64_t entry,
+static void fill_page_info(struct physmap *pm, struct pfn pfn, uint64_t entry,
                            disco_page_info *info)
 {
     struct frame *frame = entry_frame(pm, entry);
+    const struct map_page *page = map_page(pm, pfn);
 
     info->flags |= DISCO_PAGE_PRESENT;
     if (frame->pins)
         info->flags |= DISCO_PAGE_PINNED;
-    if (frame->holders)
+    if (page->holders)
         info->flags |= DISCO_PAGE_CODE;
+    if (frame_is_shared(frame))
+        info->flags |= DISCO_PAGE_SHARED;
+    if (entry & MAP_REPLICATED) {
+        info->flags |= DISCO_PAGE_REPLICATED;
+        info->copies = replica_nodes(pm->mem, entry_mfn(entry));
+    }
     info->node = mfn_node(entry_mfn(entry));
+    info->kind = page->kind;
     info->mfn = entry_mfn(entry).n;
+    info->mappings = frame->maps;
+    info->holds = frame->holds;
 }
 
 disco_status disco_page_info_get(disco_vm *vm, uint64_t gpa,
@@ -335,7 +346,7 @@ disco_status disco_page_info_get(disco_vm *vm, uint64_t gpa,
         info.flags |= DISCO_PAGE_WRITABLE;
     entry = physmap_entry(&vm->pm, pfn_of_gpa(gpa));
     if (entry & MAP_PRESENT)
-        fill_page_info(&vm->pm, entry, &info);
+        fill_page_info(&vm->pm, pfn_of_gpa(gpa), entry, &info);
     mem_unlock(vm->pm.mem);
     return config_give(out, &info, sizeof(info));
 }

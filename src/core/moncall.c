@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "core/vcpu.h"
 #include "mem/copy.h"
+#include "mem/move.h"
 
 enum { CONSOLE_PIECE = 256, CONSOLE_MAX = 65536 };
 

@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "core/vm.h"
+#include "mem/move.h"
 
 disco_status disco_node_stats_get(disco_machine *machine, uint32_t node,
                                   disco_node_stats *out)
@@ -79,29 +80,111 @@ static int is_ram(struct disco_vm *vm, uint64_t gpa)
     return is;
 }
 
-disco_status disco_page_migrate(disco_vm *vm, uint64_t gpa, uint32_t node)
+/* May pages of this VM be moved by this call? */
+static disco_status check_move(struct disco_vm *vm, uint64_t gpa, uint32_t node,
+                               const char *what)
 {
-    disco_status status;
-
-    if (!vm)
-        return DISCO_E_INVAL;
     if (node >= vm->machine->topology.nodes)
         return vm_fail(vm, DISCO_E_INVAL, node,
                        "no node %u, the machine has %u", node,
                        vm->machine->topology.nodes);
     if (machine_is_inside(vm->machine))
         return vm_fail(vm, DISCO_E_REENTRANT, gpa,
-                       "VM %s: migrate inside a callback", vm->name);
+                       "VM %s: %s inside a callback", vm->name, what);
     if (!is_ram(vm, gpa))
         return vm_fail(vm, DISCO_E_RANGE, gpa,
-                       "VM %s: migrate 0x%llx: it is not RAM", vm->name,
+                       "VM %s: %s 0x%llx: it is not RAM", vm->name, what,
                        (unsigned long long)gpa);
-    status = page_migrate(&vm->pm, pfn_of_gpa(gpa), node, NULL);
+    return 0;
+}
+
+static const char *why_not(disco_status status)
+{
+    switch (status) {
+    case DISCO_E_NOENT:
+        return "it was never touched";
+    case DISCO_E_BUSY:
+        return "it is pinned or referred to";
+    case DISCO_E_RANGE:
+        return "there is nothing to do";
+    default:
+        return "the node is full";
+    }
+}
+
+static disco_status moved(struct disco_vm *vm, uint64_t gpa, uint32_t node,
+                          const char *what, disco_status status)
+{
     if (status)
-        return vm_fail(vm, status, gpa, "VM %s: migrate 0x%llx to node %u: %s",
-                       vm->name, (unsigned long long)gpa, node,
-                       status == DISCO_E_NOENT  ? "it was never touched"
-                       : status == DISCO_E_BUSY ? "it is pinned"
-                                                : "the node is full");
+        return vm_fail(vm, status, gpa, "VM %s: %s 0x%llx to node %u: %s",
+                       vm->name, what, (unsigned long long)gpa, node,
+                       why_not(status));
     return machine_checked(vm->machine, 0);
+}
+
+disco_status disco_page_migrate(disco_vm *vm, uint64_t gpa, uint32_t node)
+{
+    disco_status status;
+
+    if (!vm)
+        return DISCO_E_INVAL;
+    status = check_move(vm, gpa, node, "migrate");
+    if (status)
+        return status;
+    status = page_migrate(&vm->pm, pfn_of_gpa(gpa), node, NULL);
+    return moved(vm, gpa, node, "migrate", status);
+}
+
+disco_status disco_page_replicate(disco_vm *vm, uint64_t gpa, uint32_t node)
+{
+    disco_status status;
+
+    if (!vm)
+        return DISCO_E_INVAL;
+    status = check_move(vm, gpa, node, "replicate");
+    if (status)
+        return status;
+    status = page_replicate(&vm->pm, pfn_of_gpa(gpa), node, NULL);
+    return moved(vm, gpa, node, "replicate", status);
+}
+
+disco_status disco_page_collapse(disco_vm *vm, uint64_t gpa)
+{
+    disco_status status;
+
+    if (!vm)
+        return DISCO_E_INVAL;
+    status = check_move(vm, gpa, 0, "collapse");
+    if (status)
+        return status;
+    status = page_collapse(&vm->pm, pfn_of_gpa(gpa), NULL);
+    return moved(vm, gpa, 0, "collapse", status);
+}
+
+static disco_move_cost cost(const struct move_stats *s)
+{
+    disco_move_cost c = { load_relaxed(&s->count), load_relaxed(&s->shoot_ns),
+                          load_relaxed(&s->copy_ns),
+                          load_relaxed(&s->total_ns) };
+
+    return c;
+}
+
+disco_status disco_move_stats_get(disco_machine *machine, disco_move_stats *out)
+{
+    disco_move_stats s;
+    struct mem *mem;
+
+    if (!machine || !out)
+        return DISCO_E_INVAL;
+    memset(&s, 0, sizeof(s));
+    mem = &machine->mem;
+    s.migrate = cost(&mem->migrate);
+    s.replicate = cost(&mem->replicate);
+    s.collapse = cost(&mem->collapse);
+    s.cow = cost(&mem->cow);
+    mem_lock(mem);
+    s.replicas = mem->frames.replicas;
+    mem_unlock(mem);
+    return config_give(out, &s, sizeof(s));
 }

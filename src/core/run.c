@@ -325,6 +325,15 @@ static disco_status take_limits(struct disco_vcpu *v, const disco_run *run,
     return 0;
 }
 
+/* Translations may lead to copies near the old node. */
+static void go_to_node(struct disco_vcpu *v, uint32_t node)
+{
+    if (unlikely(node != v->node) &&
+        load_relaxed(&v->machine->mem.frames.replicas))
+        v->ops->invalidate(v->state, DISCO_DROP_ALL, NULL, 0);
+    v->node = node;
+}
+
 static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
                               struct limits *l, disco_exit *exit)
 {
@@ -338,7 +347,7 @@ static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
                        v->vm->name, v->index,
                        v->pending == PENDING_MMIO ? "MMIO" : "HYPERCALL");
     store_relaxed(&v->cpu, cpu);
-    v->node = topology_cpu_node(&v->machine->topology, cpu);
+    go_to_node(v, topology_cpu_node(&v->machine->topology, cpu));
     v->failed.status = 0;
     l->start_insns = reg(v, DISCO_REG_INSNS);
     if (load_seq(&v->is_parked)) {

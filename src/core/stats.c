@@ -30,6 +30,9 @@ disco_status disco_vm_stats_get(disco_vm *vm, disco_vm_stats *out)
     s.dma_read_bytes = load_relaxed(&p->dma_read_bytes);
     s.dma_write_bytes = load_relaxed(&p->dma_write_bytes);
     s.host_calls = load_relaxed(&vm->host_calls);
+    s.cow_breaks = load_relaxed(&p->cow_breaks);
+    s.cow_upgrades = load_relaxed(&p->cow_upgrades);
+    s.mapped_in = load_relaxed(&p->mapped_in);
     return config_give(out, &s, sizeof(s));
 }
 

@@ -115,7 +115,8 @@ static disco_status make(struct disco_machine *m, const disco_vm_config *c,
         goto fail_vm;
     if (timers_init(&vm->timers))
         goto fail_name;
-    physmap_init(&vm->pm, &m->mem, c->home_node);
+    if (physmap_init(&vm->pm, &m->mem, c->home_node))
+        goto fail_timers;
     vm->memory_order = c->memory_order;
     vm->threads = c->threads;
     vm->max_vcpus = c->max_vcpus;
@@ -123,6 +124,8 @@ static disco_status make(struct disco_machine *m, const disco_vm_config *c,
     *out = vm;
     return 0;
 
+fail_timers:
+    timers_destroy(vm);
 fail_name:
     alloc_string_free(&m->ctx.alloc, vm->name);
 fail_vm:

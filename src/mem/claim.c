@@ -17,20 +17,19 @@ static uint64_t with_user(uint64_t entry, uint64_t user)
 static void share(struct physmap *pm, struct pfn pfn, uint64_t entry,
                   struct shoot_vcpu *self)
 {
-    struct frame *frame = entry_frame(pm, entry);
-    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry),
-                               entry_mfn(entry).n };
+    struct map_page *page = map_page(pm, pfn);
+    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry), pfn.n };
     struct shoot_wave wave;
 
     physmap_set(pm, pfn, with_user(entry, MAP_USER_CHANGING));
     shoot_wave_init(&wave);
     shoot_post(&wave, &pm->vcpus, UINT64_C(1) << (entry_user(entry) - 1), &item,
                self);
-    frame->dma++; /* it stays where it is while we are away */
+    page->busy++; /* it stays mapped while we are away */
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    frame->dma--;
+    page->busy--;
     entry = physmap_entry(pm, pfn); /* other bits may have changed */
     physmap_set(pm, pfn, with_user(entry, 0) | MAP_SHARED);
 }

@@ -7,51 +7,53 @@
  * lowers it; while it is raised nobody becomes a holder.  A holder's bit is
  * cleared only after it dropped the code or was seen parked.
  */
-#include "mem/physmap.h"
+#include "mem/move.h"
 
 static uint64_t bit_of(const struct shoot_vcpu *self)
 {
     return self ? UINT64_C(1) << self->index : 0;
 }
 
-/* The frame as part of this map, or NULL: names come from backends. */
-static struct frame *own_frame(struct physmap *pm, struct mfn mfn)
+/* The page's record, or NULL: names come from backends. */
+static struct map_page *own_page(struct physmap *pm, struct pfn pfn)
 {
-    struct frame *frame;
-
-    if (!frame_exists(&pm->mem->frames, mfn))
+    if (pfn.n / MAP_LEAF >= pm->root_count || !pm->root[pfn.n / MAP_LEAF])
         return NULL;
-    frame = frame_of(&pm->mem->frames, mfn);
-    return frame->owner == pm ? frame : NULL;
+    return map_page(pm, pfn);
 }
 
 /* First holder: everybody loses plain stores, and we wait until they did. */
 static void take_stores_away(struct physmap *pm, struct pfn pfn, uint64_t entry,
                              struct shoot_vcpu *self)
 {
-    struct frame *frame = entry_frame(pm, entry);
-    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry),
-                               entry_mfn(entry).n };
+    struct map_page *page = map_page(pm, pfn);
+    struct shoot_item item = { DISCO_DROP_WRITE, entry_host(pm, entry), pfn.n };
     struct shoot_wave wave;
 
     physmap_set(pm, pfn, entry | MAP_CODE);
     if (!(entry & MAP_WRITE))
         return;
     shoot_wave_init(&wave);
-    shoot_post(&wave, &pm->vcpus, pm->vcpus.mask, &item, self);
-    frame->is_arming = 1;
-    frame->dma++; /* it stays where it is while we are away */
+    shoot_post(&wave, &pm->vcpus, entry_users(pm, entry), &item, self);
+    page->is_arming = 1;
+    page->busy++; /* it stays mapped while we are away */
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    frame->dma--;
-    frame->is_arming = 0;
+    page->busy--;
+    page->is_arming = 0;
+}
+
+/* May code of it be kept?  Not of what others write without telling us. */
+static int is_written_silently(const struct frame *frame)
+{
+    return frame->write_pins || frame->state == FRAME_COMMON;
 }
 
 disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
                        struct shoot_vcpu *self, uint64_t *entry)
 {
-    struct frame *frame;
+    struct map_page *page;
     disco_status status;
     unsigned spins = 0;
 
@@ -59,98 +61,100 @@ disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
         status = page_claim(pm, pfn, node, self, entry);
         if (status)
             return status;
-        frame = entry_frame(pm, *entry);
-        if (frame->write_pins) {
-            code_settle(pm, entry_mfn(*entry));
+        page = map_page(pm, pfn);
+        if (is_written_silently(entry_frame(pm, *entry))) {
+            code_settle(pm, pfn);
             *entry = physmap_entry(pm, pfn);
             return DISCO_E_BUSY;
         }
-        if (frame->code_stores || frame->is_arming) {
+        if (page->code_stores || page->is_arming) {
             physmap_yield(pm, self, &spins);
             continue;
         }
-        if (frame->holders) {
-            frame->holders |= bit_of(self);
+        if (page->holders) {
+            page->holders |= bit_of(self);
             return 0;
         }
-        frame->holders = bit_of(self);
+        page->holders = bit_of(self);
         take_stores_away(pm, pfn, *entry, self);
     }
 }
 
-void code_settle(struct physmap *pm, struct mfn mfn)
+void code_settle(struct physmap *pm, struct pfn pfn)
 {
-    struct frame *frame = own_frame(pm, mfn);
-    struct pfn pfn;
-    uint64_t entry;
+    const struct map_page *page = map_page(pm, pfn);
+    uint64_t entry = physmap_entry(pm, pfn);
 
-    if (!frame || frame->holders || frame->is_arming)
-        return;
-    pfn.n = frame->pfn;
-    entry = physmap_entry(pm, pfn);
-    if (entry & MAP_CODE)
+    if (!page->holders && !page->is_arming && (entry & MAP_CODE))
         physmap_set(pm, pfn, entry & ~(uint64_t)MAP_CODE);
 }
 
-void code_release(struct physmap *pm, struct mfn mfn, struct shoot_vcpu *self)
+void code_release(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
 {
-    struct frame *frame;
+    struct map_page *page;
 
     mem_lock(pm->mem);
-    frame = own_frame(pm, mfn);
-    if (frame && (frame->holders & bit_of(self))) {
-        frame->holders &= ~bit_of(self);
-        code_settle(pm, mfn);
+    page = own_page(pm, pfn);
+    if (page && (page->holders & bit_of(self))) {
+        page->holders &= ~bit_of(self);
+        code_settle(pm, pfn);
     }
     mem_unlock(pm->mem);
 }
 
-void code_drop_holders(struct physmap *pm, struct mfn mfn,
+void code_drop_holders(struct physmap *pm, struct pfn pfn,
                        struct shoot_vcpu *self)
 {
-    struct frame *frame = frame_of(&pm->mem->frames, mfn);
-    struct shoot_item item = { DISCO_DROP_CODE,
-                               frame_host(&pm->mem->frames, mfn), mfn.n };
-    uint64_t others = frame->holders & ~bit_of(self);
+    struct map_page *page = map_page(pm, pfn);
+    struct shoot_item item = { DISCO_DROP_CODE, NULL, pfn.n };
+    uint64_t others = page->holders & ~bit_of(self);
     struct shoot_wave wave;
 
     if (!others)
         return;
     shoot_wave_init(&wave);
     shoot_post(&wave, &pm->vcpus, others, &item, self);
-    frame->dma++;
+    page->busy++;
     mem_unlock(pm->mem);
     shoot_wait(pm->mem, &wave, self);
     mem_lock(pm->mem);
-    frame->dma--;
-    frame->holders &= ~others;
+    page->busy--;
+    page->holders &= ~others;
 }
 
-void code_store_begin(struct physmap *pm, struct mfn mfn,
+/*
+ * The page is this VM's own before the store is counted: a break waits for
+ * counted stores, ours would wait for itself.
+ */
+void code_store_begin(struct physmap *pm, struct pfn pfn,
                       struct shoot_vcpu *self)
 {
-    struct frame *frame;
+    struct map_page *page;
+    uint64_t entry;
 
     mem_lock(pm->mem);
-    frame = own_frame(pm, mfn);
-    if (frame) {
-        frame->code_stores++;
-        frame->dma++;
-        code_drop_holders(pm, mfn, self);
+    page = own_page(pm, pfn);
+    if (page && (physmap_entry(pm, pfn) & MAP_PRESENT) &&
+        !page_unshare(pm, pfn, pm->home_node, self, &entry)) {
+        page->code_stores++;
+        page->busy++;
+        self->code_stores++;
+        code_drop_holders(pm, pfn, self);
     }
     mem_unlock(pm->mem);
 }
 
-void code_store_end(struct physmap *pm, struct mfn mfn)
+void code_store_end(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
 {
-    struct frame *frame;
+    struct map_page *page;
 
     mem_lock(pm->mem);
-    frame = own_frame(pm, mfn);
-    if (frame && frame->code_stores) {
-        frame->code_stores--;
-        frame->dma--;
-        code_settle(pm, mfn);
+    page = own_page(pm, pfn);
+    if (page && page->code_stores && page->busy && self->code_stores) {
+        self->code_stores--;
+        page->code_stores--;
+        page->busy--;
+        code_settle(pm, pfn);
     }
     mem_unlock(pm->mem);
 }

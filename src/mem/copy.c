@@ -4,6 +4,7 @@
 #include "mem/copy.h"
 
 #include "base/bits.h"
+#include "mem/move.h"
 
 static int region_allows(const struct disco_region *r, uint32_t access,
                          uint32_t flags)
@@ -118,7 +119,8 @@ static int write_quickly(struct physmap *pm, uint64_t gpa, const void *src,
     uint64_t entry = physmap_entry(pm, pfn_of_gpa(gpa));
 
     if (in_page(gpa, bytes) < bytes || !(entry & MAP_PRESENT) ||
-        (entry & MAP_MOVING) || entry_frame(pm, entry)->holders)
+        (entry & MAP_MOVING) || map_page(pm, pfn_of_gpa(gpa))->holders ||
+        frame_is_shared(entry_frame(pm, entry)))
         return 0;
     write_lines(pm->mem->lm, entry_host(pm, entry) + gpa % PAGE_BYTES, src,
                 bytes);
@@ -128,28 +130,27 @@ static int write_quickly(struct physmap *pm, uint64_t gpa, const void *src,
 /* Keep the page where it is and free of code until unhold. */
 static disco_status hold(struct physmap *pm, struct pfn pfn)
 {
-    struct frame *frame;
+    struct map_page *page;
     disco_status status;
     uint64_t entry;
 
-    status = physmap_touch(pm, pfn, pm->home_node, NULL, &entry);
+    status = page_unshare(pm, pfn, pm->home_node, NULL, &entry);
     if (status)
         return status;
-    frame = entry_frame(pm, entry);
-    frame->dma++;
-    frame->code_stores++;
-    code_drop_holders(pm, entry_mfn(entry), NULL);
+    page = map_page(pm, pfn);
+    page->busy++;
+    page->code_stores++;
+    code_drop_holders(pm, pfn, NULL);
     return 0;
 }
 
 static void unhold(struct physmap *pm, struct pfn pfn)
 {
-    uint64_t entry = physmap_entry(pm, pfn);
-    struct frame *frame = entry_frame(pm, entry);
+    struct map_page *page = map_page(pm, pfn);
 
-    frame->dma--;
-    frame->code_stores--;
-    code_settle(pm, entry_mfn(entry));
+    page->busy--;
+    page->code_stores--;
+    code_settle(pm, pfn);
 }
 
 static disco_status hold_all(struct physmap *pm, uint64_t gpa, uint64_t bytes,

@@ -202,7 +202,7 @@ static int chunk_has_room(const struct chunk *c)
 }
 
 static void frame_take_from(struct frames *f, uint32_t node, uint64_t index,
-                            struct mfn *mfn)
+                            uint32_t how, struct mfn *mfn)
 {
     struct pool *pool = &f->pool[node];
     struct chunk *c = chunk_at(pool, index);
@@ -212,7 +212,8 @@ static void frame_take_from(struct frames *f, uint32_t node, uint64_t index,
     if (c->free_head != FRAME_NONE) {
         i = c->free_head;
         c->free_head = c->frames[i].next_free;
-        memset(c->mem + (uint64_t)i * PAGE_BYTES, 0, PAGE_BYTES);
+        if (!(how & FRAME_DIRTY))
+            memset(c->mem + (uint64_t)i * PAGE_BYTES, 0, PAGE_BYTES);
     } else {
         i = c->fresh++; /* the host gave it zeroed */
     }
@@ -220,13 +221,13 @@ static void frame_take_from(struct frames *f, uint32_t node, uint64_t index,
     pool->used++;
     frame = &c->frames[i];
     memset(frame, 0, sizeof(*frame));
-    frame->state = FRAME_LOOSE;
+    frame_become(f, frame, FRAME_LOOSE);
     *mfn = mfn_make(node, index * CHUNK_FRAMES + i);
 }
 
 /* 0, NOMEM: full, STATE: a chunk must come first. */
-static disco_status pool_take(struct frames *f, uint32_t node, struct mfn *mfn,
-                              struct chunk_grow *g)
+static disco_status pool_take(struct frames *f, uint32_t node, uint32_t how,
+                              struct mfn *mfn, struct chunk_grow *g)
 {
     struct pool *pool = &f->pool[node];
     uint64_t i, all = (pool->total + CHUNK_FRAMES - 1) / CHUNK_FRAMES;
@@ -236,7 +237,7 @@ static disco_status pool_take(struct frames *f, uint32_t node, struct mfn *mfn,
     for (i = pool->hint; i < all; i++) {
         if (chunk_has_room(chunk_at(pool, i))) {
             pool->hint = i;
-            frame_take_from(f, node, i, mfn);
+            frame_take_from(f, node, i, how, mfn);
             return 0;
         }
         /* Low chunks first, so that high ones can empty. */
@@ -252,15 +253,15 @@ static uint32_t near_node(const struct frames *f, uint32_t node, uint32_t i)
     return f->near ? f->near[node * f->near_stride + i] : (node + i) % f->nodes;
 }
 
-disco_status frame_take(struct frames *f, uint32_t node, int strict,
+disco_status frame_take(struct frames *f, uint32_t node, uint32_t how,
                         struct mfn *mfn, struct chunk_grow *g)
 {
     disco_status status;
     uint32_t i;
 
     for (i = 0; i < f->nodes; i++) {
-        status = pool_take(f, near_node(f, node, i), mfn, g);
-        if (status != DISCO_E_NOMEM || strict)
+        status = pool_take(f, near_node(f, node, i), how, mfn, g);
+        if (status != DISCO_E_NOMEM || (how & FRAME_STRICT))
             return status;
     }
     return DISCO_E_NOMEM;
@@ -296,8 +297,7 @@ void frame_give(struct frames *f, struct mfn mfn)
     uint32_t i = (uint32_t)(mfn_index(mfn) % CHUNK_FRAMES);
     struct frame *frame = &c->frames[i];
 
-    frame->state = FRAME_FREE;
-    frame->owner = NULL;
+    frame_become(f, frame, FRAME_FREE);
     frame->next_free = (uint16_t)c->free_head;
     c->free_head = i;
     c->used--;

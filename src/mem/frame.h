@@ -17,25 +17,32 @@
 #include "base/alloc.h"
 #include "base/compiler.h"
 #include "mem/addr.h"
-
-struct physmap;
+#include "mem/state.h"
 
 /*
- * State of a frame and who may write its content:
- *   FREE     nobody; content is anything (zeroed when given).
- *   LOOSE    who took it or took it off the map; no VM sees it.
- *   MAPPED   vCPUs of the owner through the map, DMA under a hold, pins.
- *   FOREIGN  as MAPPED, and the host at any time; never given back.
+ * A mapping of a frame: VM and page, as one word (physmap.h makes and reads
+ * them).  Mappings of one frame form a list through the VMs' page records.
  */
-#define FRAME_STATE_LIST(X) \
-    X(FREE, 0)              \
-    X(LOOSE, 1)             \
-    X(MAPPED, 2)            \
-    X(FOREIGN, 3)
-enum frame_state {
-#define FRAME_STATE_ENUM(name, value) FRAME_##name = value,
-    FRAME_STATE_LIST(FRAME_STATE_ENUM)
-#undef FRAME_STATE_ENUM
+struct map_ref {
+    uint64_t n; /* 0: none */
+};
+
+/*
+ * What the counts mean for each state is in state.def; verify.c checks it and
+ * that `first` leads to `maps` mappings, whenever mem->lock is free.
+ */
+struct frame {
+    struct map_ref first; /* a mapping of it; of a REPLICA: 0 */
+    uint64_t copy;        /* next copy of this content, mfn + 1; 0: last */
+    uint64_t master;      /* of a REPLICA: mfn */
+    struct mfn *home;     /* the one reference that follows a move, or NULL */
+    uint32_t maps;
+    uint32_t holds; /* references that are no mappings, home's included */
+    uint32_t pins;
+    uint32_t write_pins;
+    uint16_t next_free;
+    uint8_t state;     /* enum frame_state */
+    uint8_t is_moving; /* all its mappings are MAP_MOVING */
 };
 
 enum {
@@ -43,25 +50,6 @@ enum {
     CHUNK_LEAF = 512,   /* chunks in one leaf of a pool's table */
     CHUNK_ROOT = 512,   /* leaves */
     FRAME_NONE = 0xffff /* end of a free list */
-};
-
-/*
- * Invariant: MAPPED means owner's map has this frame at pfn, and nobody else's
- * has; holders != 0 means the map entry has MAP_CODE.  Both are checked by
- * verify.c and hold whenever mem->lock is free.
- */
-struct frame {
-    struct physmap *owner; /* backmap: who, and where */
-    uint64_t pfn;
-    uint64_t holders; /* vCPUs of the owner with translated code of it */
-    uint32_t refs;    /* maps that use it: 0 or 1 until sharing comes */
-    uint32_t pins;
-    uint32_t write_pins;
-    uint32_t dma;         /* copies under way: it stays where it is */
-    uint32_t code_stores; /* stores under way that exclude new holders */
-    uint16_t next_free;
-    uint8_t state;
-    uint8_t is_arming; /* a holder waits for others to lose WRITE */
 };
 
 struct chunk {
@@ -100,7 +88,18 @@ struct frames {
     const uint8_t *near; /* borrowed; NULL: in a circle */
     uint32_t near_stride;
     struct frame_garbage *garbage;
+    uint64_t replicas;  /* frames that are REPLICA; atomic */
+    uint32_t bad_moves; /* changes of state that state.def does not have */
 };
+
+/* The one way to change a frame's state. */
+static inline void frame_become(struct frames *f, struct frame *frame,
+                                uint32_t state)
+{
+    if (unlikely(!frame_may_become(frame->state, state)))
+        f->bad_moves++;
+    frame->state = (uint8_t)state;
+}
 
 disco_status frames_init(struct frames *f, struct alloc *alloc, uint32_t nodes,
                          uint64_t node_frames);
@@ -155,10 +154,12 @@ void chunk_grow_install(struct frames *f, struct chunk_grow *g);
 void chunk_grow_drop(struct frames *f, struct chunk_grow *g);
 
 /*
- * Take a zeroed frame of `node`, or of another when it is full and not strict:
- * it is LOOSE.  Returns 0; NOMEM: all full; STATE: grow *g and ask again.
+ * Take a frame of `node`, or of another when it is full and not STRICT; it is
+ * LOOSE, and zeroed unless DIRTY.  Returns 0; NOMEM: all full; STATE: grow *g
+ * and ask again.
  */
-disco_status frame_take(struct frames *f, uint32_t node, int strict,
+enum { FRAME_STRICT = 1, FRAME_DIRTY = 2 };
+disco_status frame_take(struct frames *f, uint32_t node, uint32_t how,
                         struct mfn *mfn, struct chunk_grow *g);
 
 /* Give back a LOOSE frame. */

@@ -3,6 +3,8 @@
  */
 #include "mem/map.h"
 
+#include <string.h>
+
 #include "base/bits.h"
 
 static const char *kind_name(uint32_t kind)
@@ -213,13 +215,13 @@ static void unmap_pages(struct physmap *pm, struct disco_region *r)
 
     while (next_mapped(pm, r, &pfn)) {
         entry = physmap_entry(pm, pfn);
-        if ((entry & MAP_MOVING) || entry_frame(pm, entry)->dma) {
+        if ((entry & MAP_MOVING) || map_page(pm, pfn)->busy) {
             physmap_yield(pm, NULL, &spins);
             continue;
         }
         physmap_set(pm, pfn, 0);
-        if (!(entry & MAP_FOREIGN))
-            frame_give(&pm->mem->frames, entry_mfn(entry));
+        memset(map_page(pm, pfn), 0, sizeof(struct map_page));
+        frame_release(pm->mem, entry_mfn(entry));
         if (++batch % 256 == 0) {
             mem_unlock(pm->mem);
             mem_lock(pm->mem);

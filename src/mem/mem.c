@@ -40,8 +40,60 @@ void mem_destroy(struct mem *mem)
     frames_destroy(&mem->frames);
     alloc_free(mem->alloc, mem->vcpus.vcpu,
                mem->vcpus.capacity * sizeof(*mem->vcpus.vcpu));
+    alloc_free(mem->alloc, mem->maps, mem->maps_capacity * sizeof(*mem->maps));
     alloc_free(mem->alloc, mem->lm, sizeof(*mem->lm));
     lock_destroy(&mem->lock);
+}
+
+/* First free id, or the capacity.  Lock held. */
+static uint32_t free_id(const struct mem *mem)
+{
+    uint32_t id = 1;
+
+    while (id < mem->maps_capacity && mem->maps[id])
+        id++;
+    return id;
+}
+
+disco_status mem_add_map(struct mem *mem, struct physmap *pm, uint32_t *id)
+{
+    struct physmap **bigger, **old;
+    uint32_t capacity, was;
+
+    mem_lock(mem);
+    while ((*id = free_id(mem)) >= mem->maps_capacity) {
+        was = mem->maps_capacity;
+        capacity = was ? was * 2 : 16;
+        mem_unlock(mem);
+        bigger = capacity > MEM_MAPS_MAX
+                     ? NULL
+                     : alloc_array(mem->alloc, capacity, sizeof(*bigger));
+        if (!bigger)
+            return DISCO_E_NOMEM;
+        mem_lock(mem);
+        old = bigger;
+        if (mem->maps_capacity == was) {
+            if (was)
+                memcpy(bigger, mem->maps, was * sizeof(*bigger));
+            old = mem->maps;
+            mem->maps = bigger;
+            mem->maps_capacity = capacity;
+            capacity = was;
+        }
+        mem_unlock(mem);
+        alloc_free(mem->alloc, old, capacity * sizeof(*old));
+        mem_lock(mem);
+    }
+    mem->maps[*id] = pm;
+    mem_unlock(mem);
+    return 0;
+}
+
+void mem_remove_map(struct mem *mem, uint32_t id)
+{
+    mem_lock(mem);
+    mem->maps[id] = NULL;
+    mem_unlock(mem);
 }
 
 disco_status mem_grow(struct mem *mem, struct chunk_grow *g)

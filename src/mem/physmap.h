@@ -15,11 +15,13 @@
 /* Low bits of an entry; the frame is above MAP_SHIFT. */
 enum {
     MAP_PRESENT = 1,
-    MAP_WRITE = 2,    /* the guest may store to it */
-    MAP_CODE = 4,     /* has holders of translated code: no plain stores */
-    MAP_MOVING = 8,   /* being taken off: wait and look again */
-    MAP_FOREIGN = 16, /* host memory */
-    MAP_SHARED = 32   /* several vCPUs used it: stores are announced */
+    MAP_WRITE = 2,       /* the guest may store to it */
+    MAP_CODE = 4,        /* has holders of translated code: no plain stores */
+    MAP_MOVING = 8,      /* being taken off: wait and look again */
+    MAP_FOREIGN = 16,    /* host memory */
+    MAP_SHARED = 32,     /* several vCPUs used it: stores are announced */
+    MAP_COW = 64,        /* the guest may store, but first page_break */
+    MAP_REPLICATED = 128 /* the frame is one of several copies */
 };
 /*
  * Above them the frame, and above that who used the page: 0 no vCPU yet, n + 1
@@ -37,13 +39,33 @@ struct physmap_stats {
     uint64_t pins;
     uint64_t dma_read_bytes;
     uint64_t dma_write_bytes;
+    uint64_t cow_breaks;   /* copies made because a shared page was written */
+    uint64_t cow_upgrades; /* ... and it was the last reference: no copy */
+    uint64_t mapped_in;    /* shared frames mapped instead of copied */
+};
+
+/* Beside each entry: what is rarely looked at.  Guarded by mem->lock. */
+struct map_page {
+    struct map_ref next; /* other mappings of the same frame */
+    struct map_ref prev;
+    uint64_t holders;     /* vCPUs of the VM with translated code of it */
+    uint32_t code_stores; /* stores under way that exclude new holders */
+    uint16_t busy;        /* copies and waits under way: it stays mapped */
+    uint8_t is_arming;    /* a holder waits for others to lose WRITE */
+    uint8_t kind;         /* DISCO_KIND_*: what the VM uses it for */
+};
+
+struct map_leaf {
+    uint64_t entry[MAP_LEAF];
+    struct map_page page[MAP_LEAF];
 };
 
 struct physmap {
     struct mem *mem;
     struct context *ctx;
-    uint64_t **root; /* leaves of MAP_LEAF entries, NULL until touched */
+    struct map_leaf **root; /* NULL until touched */
     uint64_t root_count;
+    uint32_t id; /* place in mem->maps */
     struct region_set regions;
     struct shoot_set vcpus;
     uint32_t home_node;
@@ -52,18 +74,51 @@ struct physmap {
     uint64_t node_frames[65];   /* atomics; the last is foreign */
 };
 
-void physmap_init(struct physmap *pm, struct mem *mem, uint32_t home_node);
+disco_status physmap_init(struct physmap *pm, struct mem *mem,
+                          uint32_t home_node);
 /* No region and no page is mapped any more. */
 void physmap_destroy(struct physmap *pm);
 
+/* --- Names of mappings --- */
+
+enum { MAP_REF_SHIFT = GPA_BITS - PAGE_SHIFT };
+
+static inline struct map_ref map_ref_make(const struct physmap *pm,
+                                          struct pfn pfn)
+{
+    struct map_ref ref = { (uint64_t)pm->id << MAP_REF_SHIFT | pfn.n };
+
+    return ref;
+}
+
+static inline struct pfn map_ref_pfn(struct map_ref ref)
+{
+    struct pfn pfn = { ref.n & ((UINT64_C(1) << MAP_REF_SHIFT) - 1) };
+
+    return pfn;
+}
+
+static inline struct physmap *map_ref_map(const struct mem *mem,
+                                          struct map_ref ref)
+{
+    return mem->maps[ref.n >> MAP_REF_SHIFT];
+}
+
+/* The page's leaf is there. */
+static inline struct map_page *map_page(const struct physmap *pm,
+                                        struct pfn pfn)
+{
+    return &pm->root[pfn.n / MAP_LEAF]->page[pfn.n % MAP_LEAF];
+}
+
 static inline uint64_t physmap_entry(const struct physmap *pm, struct pfn pfn)
 {
-    uint64_t *leaf;
+    struct map_leaf *leaf;
 
     if (unlikely(pfn.n / MAP_LEAF >= pm->root_count))
         return 0;
     leaf = load_acquire(&pm->root[pfn.n / MAP_LEAF]);
-    return likely(leaf) ? load_acquire(&leaf[pfn.n % MAP_LEAF]) : 0;
+    return likely(leaf) ? load_acquire(&leaf->entry[pfn.n % MAP_LEAF]) : 0;
 }
 
 static inline struct mfn entry_mfn(uint64_t entry)
@@ -108,11 +163,33 @@ static inline uint8_t *entry_host(const struct physmap *pm, uint64_t entry)
     return frame_host(&pm->mem->frames, entry_mfn(entry));
 }
 
+/* vCPUs that may hold translations of the page. */
+static inline uint64_t entry_users(const struct physmap *pm, uint64_t entry)
+{
+    uint64_t user = entry_user(entry);
+
+    if ((entry & MAP_SHARED) || user == MAP_USER_CHANGING)
+        return pm->vcpus.mask;
+    return user ? UINT64_C(1) << (user - 1) : 0;
+}
+
 /*
  * The one function that changes a mapping.  Keeps backmap, frame states and
- * figures; a frame that goes off the map becomes LOOSE and is the caller's.
+ * figures; for a frame that goes off the map the caller then calls
+ * frame_release.
  */
 void physmap_set(struct physmap *pm, struct pfn pfn, uint64_t entry);
+
+/* Nobody refers to the frame any more?  Then it and its copies go back. */
+void frame_release(struct mem *mem, struct mfn mfn);
+
+/*
+ * A LOOSE frame as frame_take, growing the pool and asking others to give
+ * memory back.  0 or NOMEM.  Called and returns with mem->lock, dropped in
+ * between; `self` as in physmap_touch.
+ */
+disco_status mem_take(struct mem *mem, uint32_t node, uint32_t how,
+                      struct shoot_vcpu *self, struct mfn *mfn);
 
 /* The root reaches `end_pfn`.  Quiesced; without the lock. */
 disco_status physmap_reach(struct physmap *pm, uint64_t end_pfn);
@@ -134,6 +211,10 @@ disco_status physmap_touch(struct physmap *pm, struct pfn pfn, uint32_t node,
 disco_status page_claim(struct physmap *pm, struct pfn pfn, uint32_t node,
                         struct shoot_vcpu *self, uint64_t *entry);
 
+/* The page's leaf is there afterwards.  NOMEM.  Lock as physmap_touch. */
+disco_status physmap_leaf(struct physmap *pm, struct pfn pfn,
+                          struct shoot_vcpu *self);
+
 /* Drop mem->lock for a moment, parked, for another thread to get on. */
 void physmap_yield(struct physmap *pm, struct shoot_vcpu *self,
                    unsigned *spins);
@@ -147,35 +228,20 @@ void physmap_yield(struct physmap *pm, struct shoot_vcpu *self,
  */
 disco_status code_hold(struct physmap *pm, struct pfn pfn, uint32_t node,
                        struct shoot_vcpu *self, uint64_t *entry);
-/* Takes mem->lock itself, all of these. */
-void code_release(struct physmap *pm, struct mfn mfn, struct shoot_vcpu *self);
-void code_store_begin(struct physmap *pm, struct mfn mfn,
+/* Takes mem->lock itself, all of these.  Any pfn: names come from backends. */
+void code_release(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self);
+void code_store_begin(struct physmap *pm, struct pfn pfn,
                       struct shoot_vcpu *self);
-void code_store_end(struct physmap *pm, struct mfn mfn);
+void code_store_end(struct physmap *pm, struct pfn pfn,
+                    struct shoot_vcpu *self);
 
 /*
- * With mem->lock held and frame->code_stores or write_pins raised: make all
+ * With mem->lock held and page->code_stores or write_pins raised: make all
  * holders but `self` drop their code.  Drops the lock while it waits.
  */
-void code_drop_holders(struct physmap *pm, struct mfn mfn,
+void code_drop_holders(struct physmap *pm, struct pfn pfn,
                        struct shoot_vcpu *self);
 /* Holders may be gone: give plain stores back.  Lock held. */
-void code_settle(struct physmap *pm, struct mfn mfn);
-
-/* --- move.c: taking a page away ------------------------------------------ */
-
-/*
- * Nobody uses the page of `entry` any more when this returns: it is marked
- * MAP_MOVING, copies are over, no vCPU holds a translation.  Lock as
- * physmap_touch.  0; NOENT: not present; BUSY: pinned.
- */
-disco_status page_isolate(struct physmap *pm, struct pfn pfn,
-                          struct shoot_vcpu *self, uint64_t *entry);
-
-/* Take a page off the map and give its frame back.  Locks itself. */
-disco_status page_release(struct physmap *pm, struct pfn pfn,
-                          struct shoot_vcpu *self);
-disco_status page_migrate(struct physmap *pm, struct pfn pfn, uint32_t node,
-                          struct shoot_vcpu *self);
+void code_settle(struct physmap *pm, struct pfn pfn);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "mem/move.h"
+
 /* cookie[0] is the frame, cookie[1] the kind. */
 enum { PIN_PAGE = 0x50494e31, PIN_HOST = 0x50494e32 };
 
@@ -20,13 +22,24 @@ static void pin_fill(disco_pin *pin, void *host, uint64_t gpa, uint64_t bytes,
     pin->cookie[1] = kind;
 }
 
-static void stop_code(struct physmap *pm, uint64_t entry)
+static void stop_code(struct physmap *pm, struct pfn pfn, uint64_t entry)
 {
-    struct frame *frame = entry_frame(pm, entry);
+    entry_frame(pm, entry)->write_pins++;
+    code_drop_holders(pm, pfn, NULL);
+    code_settle(pm, pfn);
+}
 
-    frame->write_pins++;
-    code_drop_holders(pm, entry_mfn(entry), NULL);
-    code_settle(pm, entry_mfn(entry));
+/* First pin: the frame is PRIVATE, or COMMON and stays that. */
+static void count_pin(struct physmap *pm, struct frame *frame)
+{
+    if (!frame->pins++ && frame->state == FRAME_PRIVATE)
+        frame_become(&pm->mem->frames, frame, FRAME_PINNED);
+}
+
+static void discount_pin(struct physmap *pm, struct frame *frame)
+{
+    if (!--frame->pins && frame->state == FRAME_PINNED)
+        frame_become(&pm->mem->frames, frame, FRAME_PRIVATE);
 }
 
 static disco_status pin_page(struct physmap *pm, uint64_t gpa, uint64_t bytes,
@@ -38,13 +51,13 @@ static disco_status pin_page(struct physmap *pm, uint64_t gpa, uint64_t bytes,
 
     if (gpa % PAGE_BYTES + bytes > PAGE_BYTES)
         return DISCO_E_RANGE;
-    status = physmap_touch(pm, pfn_of_gpa(gpa), pm->home_node, NULL, &entry);
+    status = page_unshare(pm, pfn_of_gpa(gpa), pm->home_node, NULL, &entry);
     if (status)
         return status;
     frame = entry_frame(pm, entry);
-    frame->pins++;
+    count_pin(pm, frame);
     if (access & DISCO_WRITE)
-        stop_code(pm, entry);
+        stop_code(pm, pfn_of_gpa(gpa), entry);
     pin_fill(pin, entry_host(pm, entry) + gpa % PAGE_BYTES, gpa, bytes, access,
              entry_mfn(entry), PIN_PAGE);
     return 0;
@@ -76,7 +89,7 @@ static disco_status pin_host(struct physmap *pm, struct disco_region *r,
             r->pins--;
             return status;
         }
-        stop_code(pm, entry);
+        stop_code(pm, pfn, entry);
     }
     pin_fill(pin, r->host + (gpa - r->gpa), gpa, bytes, access, none, PIN_HOST);
     return 0;
@@ -116,7 +129,7 @@ static disco_status unpin_page(struct physmap *pm, const disco_pin *pin)
     frame = entry_frame(pm, entry);
     if (!frame->pins || (is_write && !frame->write_pins))
         return DISCO_E_INVAL;
-    frame->pins--;
+    discount_pin(pm, frame);
     if (is_write) {
         frame->write_pins--;
         linemon_page_moved(pm->mem->lm, entry_host(pm, entry));

@@ -56,6 +56,7 @@ disco_status shoot_register(struct mem *mem, struct shoot_set *set,
 
     if (lock_init(&s->lock))
         return DISCO_E_NOMEM;
+    s->overflow = SHOOT_FITS;
     mem_lock(mem);
     status = all_grow(mem);
     if (status) {
@@ -92,10 +93,16 @@ void shoot_unregister(struct mem *mem, struct shoot_set *set,
 
 static void queue_add(struct shoot_vcpu *s, const struct shoot_item *item)
 {
+    int is_data = item->what == DISCO_DROP_FRAME ||
+                  item->what == DISCO_DROP_WRITE ||
+                  item->what == DISCO_DROP_DATA;
+
     if (s->count < SHOOT_QUEUE)
         s->item[s->count++] = *item;
-    else
-        s->count = SHOOT_QUEUE + 1;
+    else if (!is_data)
+        s->overflow = DISCO_DROP_ALL;
+    else if (s->overflow == SHOOT_FITS)
+        s->overflow = DISCO_DROP_DATA;
 }
 
 /* Post one item (NULL: only ask for a poll) and join the wave if it runs. */
@@ -213,22 +220,24 @@ void shoot_barrier(struct mem *mem, struct shoot_vcpu *self)
 void shoot_serve(struct shoot_vcpu *s)
 {
     struct shoot_item item[SHOOT_QUEUE];
-    struct shoot_item all = { DISCO_DROP_ALL, NULL, 0 };
+    struct shoot_item rest = { 0, NULL, 0 };
     uint32_t count, i;
     uint64_t ticket;
 
     lock_take(&s->lock);
     count = s->count;
-    if (count && count <= SHOOT_QUEUE)
+    if (count)
         memcpy(item, s->item, count * sizeof(*item));
+    rest.what = s->overflow;
     s->count = 0;
+    s->overflow = SHOOT_FITS;
     ticket = s->posted;
     and_seq(&s->request, ~(uint32_t)DISCO_REQ_INVALIDATE);
     lock_give(&s->lock);
-    if (count > SHOOT_QUEUE)
-        s->invalidate(s->opaque, &all);
-    else
-        for (i = 0; i < count; i++)
+    for (i = 0; i < count && rest.what != DISCO_DROP_ALL; i++)
+        if (rest.what == SHOOT_FITS || item[i].what == DISCO_DROP_CODE)
             s->invalidate(s->opaque, &item[i]);
+    if (rest.what != SHOOT_FITS)
+        s->invalidate(s->opaque, &rest);
     store_release(&s->served, ticket);
 }

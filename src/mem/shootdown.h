@@ -29,7 +29,7 @@
 struct mem;
 
 enum { SHOOT_PARKED = 0, SHOOT_RUNNING = 1 };
-enum { SHOOT_QUEUE = 32, SHOOT_SET_MAX = 64 };
+enum { SHOOT_QUEUE = 32, SHOOT_SET_MAX = 64, SHOOT_FITS = 0xff };
 
 struct shoot_item {
     uint32_t what; /* DISCO_DROP_* */
@@ -38,14 +38,16 @@ struct shoot_item {
 };
 
 struct shoot_vcpu {
-    uint32_t request; /* atomic: DISCO_REQ_* */
-    uint32_t state;   /* atomic: SHOOT_* */
-    uint32_t index;   /* bit in masks of its set */
-    uint32_t waiters; /* atomic: threads that wait on this record */
-    uint64_t served;  /* atomic: last ticket served */
-    struct lock lock; /* the queue */
-    uint64_t posted;  /* last ticket given */
-    uint32_t count;   /* SHOOT_QUEUE + 1: overflow, drop all */
+    uint32_t request;     /* atomic: DISCO_REQ_* */
+    uint32_t state;       /* atomic: SHOOT_* */
+    uint32_t index;       /* bit in masks of its set */
+    uint32_t waiters;     /* atomic: threads that wait on this record */
+    uint64_t served;      /* atomic: last ticket served */
+    uint32_t code_stores; /* own code_store_begin that counted */
+    struct lock lock;     /* the queue */
+    uint64_t posted;      /* last ticket given */
+    uint32_t count;
+    uint32_t overflow; /* DISCO_DROP_* for what did not fit, or FITS */
     struct shoot_item item[SHOOT_QUEUE];
     void (*invalidate)(void *opaque, const struct shoot_item *item);
     void *opaque;

@@ -5,6 +5,7 @@
 #include "mem/verify.h"
 
 #include "base/bits.h"
+#include "mem/move.h"
 
 #define BAD(ctx, where, ...) \
     context_fail(ctx, DISCO_E_INTERNAL, where, __VA_ARGS__)
@@ -21,32 +22,102 @@ static uint32_t free_length(const struct chunk *c)
     return n;
 }
 
+/* The list of mappings: as long as counted, and each maps this frame. */
+static disco_status check_mappings(struct mem *mem, struct mfn mfn,
+                                   const struct frame *f)
+{
+    struct map_ref ref = f->first, before = { 0 };
+    const struct map_page *page;
+    struct physmap *pm;
+    struct pfn pfn;
+    uint64_t entry;
+    uint32_t n;
+
+    for (n = 0; ref.n && n <= f->maps; n++) {
+        pm = map_ref_map(mem, ref);
+        pfn = map_ref_pfn(ref);
+        entry = pm ? physmap_entry(pm, pfn) : 0;
+        if (!(entry & MAP_PRESENT) || entry_mfn(entry).n != mfn.n)
+            return BAD(mem->ctx, mfn.n,
+                       "frame 0x%llx: backmap says page 0x%llx, map disagrees",
+                       (unsigned long long)mfn.n, (unsigned long long)pfn.n);
+        page = map_page(pm, pfn);
+        if (page->prev.n != before.n)
+            return BAD(mem->ctx, mfn.n, "frame 0x%llx: backmap list is broken",
+                       (unsigned long long)mfn.n);
+        before = ref;
+        ref = page->next;
+    }
+    if (ref.n || n != f->maps)
+        return BAD(mem->ctx, mfn.n, "frame 0x%llx: %u mappings counted",
+                   (unsigned long long)mfn.n, f->maps);
+    return 0;
+}
+
+/* Copies behind a master: of other nodes, of its state, in its name. */
+static disco_status check_copies(struct mem *mem, struct mfn mfn,
+                                 const struct frame *f)
+{
+    uint64_t nodes = UINT64_C(1) << mfn_node(mfn), next, bit;
+    const struct frame *copy;
+    struct mfn at;
+
+    for (next = f->copy; next; next = copy->copy) {
+        at.n = next - 1;
+        copy = frame_of(&mem->frames, at);
+        bit = UINT64_C(1) << mfn_node(at);
+        if (copy->state != FRAME_REPLICA || copy->master != mfn.n ||
+            (nodes & bit))
+            return BAD(mem->ctx, mfn.n, "frame 0x%llx: bad copy 0x%llx",
+                       (unsigned long long)mfn.n, (unsigned long long)at.n);
+        nodes |= bit;
+    }
+    return 0;
+}
+
+/* The counts that state.def gives for each state. */
+static int counts_fit(const struct frame *f)
+{
+    switch ((enum frame_state)f->state) {
+    case FRAME_PRIVATE:
+        return f->maps == 1 && !f->holds && !f->copy && !f->pins;
+    case FRAME_PINNED:
+        return f->maps == 1 && !f->holds && !f->copy && f->pins;
+    case FRAME_SHARED:
+        return f->maps + (uint64_t)f->holds && !f->copy && !f->pins;
+    case FRAME_REPLICATED:
+        return f->maps + (uint64_t)f->holds && f->copy && !f->pins;
+    case FRAME_REPLICA:
+        return !f->maps && !f->holds && !f->pins;
+    case FRAME_COMMON:
+        return f->maps && !f->holds && !f->copy;
+    case FRAME_FREE:
+    case FRAME_LOOSE:
+    case FRAME_FOREIGN:
+    case FRAME_STATES:
+        break;
+    }
+    return 0;
+}
+
 static disco_status check_frame(struct mem *mem, struct mfn mfn)
 {
     struct frame *f = frame_of(&mem->frames, mfn);
-    struct pfn pfn = { f->pfn };
-    uint64_t entry;
+    disco_status status;
 
     if (f->state == FRAME_FREE || (f->state == FRAME_LOOSE && mem->moves))
         return 0;
-    if (f->state != FRAME_MAPPED)
-        return BAD(mem->ctx, mfn.n, "frame 0x%llx: state %d at rest",
-                   (unsigned long long)mfn.n, f->state);
-    if (!f->owner || f->refs != 1)
-        return BAD(mem->ctx, mfn.n, "frame 0x%llx: mapped without owner",
-                   (unsigned long long)mfn.n);
-    entry = physmap_entry(f->owner, pfn);
-    if (!(entry & MAP_PRESENT) || entry_mfn(entry).n != mfn.n)
+    if (!counts_fit(f) || f->write_pins > f->pins ||
+        (f->is_moving && !mem->moves))
         return BAD(mem->ctx, mfn.n,
-                   "frame 0x%llx: backmap says page 0x%llx, map disagrees",
-                   (unsigned long long)mfn.n, (unsigned long long)f->pfn);
-    if (f->holders && !(entry & MAP_CODE))
-        return BAD(mem->ctx, mfn.n, "frame 0x%llx: code held but not marked",
-                   (unsigned long long)mfn.n);
-    if (f->write_pins > f->pins || f->is_arming)
-        return BAD(mem->ctx, mfn.n, "frame 0x%llx: counts contradict",
-                   (unsigned long long)mfn.n);
-    return 0;
+                   "frame 0x%llx: state %s with %u mappings, %u references, "
+                   "%u pins",
+                   (unsigned long long)mfn.n, frame_state_name(f->state),
+                   f->maps, f->holds, f->pins);
+    status = check_mappings(mem, mfn, f);
+    if (!status && f->state != FRAME_REPLICA)
+        status = check_copies(mem, mfn, f);
+    return status;
 }
 
 static disco_status check_chunk(struct mem *mem, uint32_t node, uint64_t index,
@@ -98,8 +169,31 @@ disco_status verify_frames(struct mem *mem)
     mem_lock(mem);
     for (node = 0; node < mem->frames.nodes && !status; node++)
         status = check_pool(mem, node);
+    if (!status && mem->frames.bad_moves)
+        status =
+            BAD(mem->ctx, mem->frames.bad_moves,
+                "%u changes of state that do not exist", mem->frames.bad_moves);
     mem_unlock(mem);
     return status;
+}
+
+/* Who may write is the state's to say (state.def). */
+static int rights_fit(const struct disco_region *r, const struct frame *f,
+                      uint64_t entry)
+{
+    int may = (r->access & DISCO_WRITE) != 0, shared = frame_is_shared(f);
+    int writes = (entry & MAP_WRITE) != 0, cow = (entry & MAP_COW) != 0;
+
+    if (!f->maps || ((entry & MAP_FOREIGN) != 0) != (f->state == FRAME_FOREIGN))
+        return 0;
+    if (((entry & MAP_REPLICATED) != 0) != (f->state == FRAME_REPLICATED))
+        return 0;
+    return writes == (may && !shared) && cow == (may && shared);
+}
+
+static int code_fits(const struct map_page *page, uint64_t entry)
+{
+    return !page->is_arming && (!page->holders || (entry & MAP_CODE));
 }
 
 static disco_status check_entry(struct physmap *pm, struct pfn pfn,
@@ -116,16 +210,18 @@ static disco_status check_entry(struct physmap *pm, struct pfn pfn,
         return BAD(pm->ctx, gpa_of_pfn(pfn), "page 0x%llx: no such frame",
                    (unsigned long long)gpa_of_pfn(pfn));
     f = entry_frame(pm, entry);
-    if (f->owner != pm || f->pfn != pfn.n ||
-        ((entry & MAP_MOVING) && !pm->mem->moves))
+    if ((entry & MAP_MOVING) && !pm->mem->moves)
+        return BAD(pm->ctx, gpa_of_pfn(pfn), "page 0x%llx: left moving",
+                   (unsigned long long)gpa_of_pfn(pfn));
+    if (!rights_fit(r, f, entry))
         return BAD(pm->ctx, gpa_of_pfn(pfn),
-                   "page 0x%llx: frame 0x%llx says otherwise",
+                   "page 0x%llx: entry 0x%llx, frame is %s",
                    (unsigned long long)gpa_of_pfn(pfn),
-                   (unsigned long long)entry_mfn(entry).n);
-    if ((entry & MAP_FOREIGN) ? f->state != FRAME_FOREIGN
-                              : f->state != FRAME_MAPPED)
-        return BAD(pm->ctx, gpa_of_pfn(pfn), "page 0x%llx: frame state %d",
-                   (unsigned long long)gpa_of_pfn(pfn), f->state);
+                   (unsigned long long)entry, frame_state_name(f->state));
+    if (!code_fits(map_page(pm, pfn), entry))
+        return BAD(pm->ctx, gpa_of_pfn(pfn),
+                   "page 0x%llx: code held but not marked",
+                   (unsigned long long)gpa_of_pfn(pfn));
     *frames += !(entry & MAP_FOREIGN);
     return 0;
 }

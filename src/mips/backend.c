@@ -390,6 +390,10 @@ static void mips_invalidate(void *state, uint32_t what, const uint8_t *host,
     case DISCO_DROP_CODE:
         mips_code_drop_frame(cpu, frame);
         break;
+    case DISCO_DROP_DATA:
+        mips_tables_flush(cpu);
+        cpu->ll_valid = false;
+        break;
     default:
         mips_tables_flush(cpu);
         mips_code_drop_all(cpu);

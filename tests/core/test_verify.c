@@ -19,6 +19,11 @@ static void make(struct fixture *f)
     assert_int_equal(disco_machine_verify(f->machine), 0);
 }
 
+static struct map_page *page_at(struct fixture *f, uint64_t gpa)
+{
+    return map_page(&f->vm->pm, pfn_of_gpa(gpa));
+}
+
 static struct frame *frame_at(struct fixture *f, uint64_t gpa)
 {
     struct physmap *pm = &f->vm->pm;
@@ -41,9 +46,12 @@ static void test_backmap(void **state)
 
     (void)state;
     make(&f);
-    frame_at(&f, 0x4000)->pfn ^= 1;
+    frame_at(&f, 0x4000)->first.n ^= 1;
     expect(&f, "backmap");
-    frame_at(&f, 0x4000)->pfn ^= 1;
+    frame_at(&f, 0x4000)->first.n ^= 1;
+    page_at(&f, 0x4000)->prev.n ^= 1;
+    expect(&f, "backmap");
+    page_at(&f, 0x4000)->prev.n ^= 1;
     fixture_drop(&f);
 }
 
@@ -68,9 +76,9 @@ static void test_code_mark(void **state)
 
     (void)state;
     make(&f);
-    frame_at(&f, 0x4000)->holders = 1;
+    page_at(&f, 0x4000)->holders = 1;
     expect(&f, "code");
-    frame_at(&f, 0x4000)->holders = 0;
+    page_at(&f, 0x4000)->holders = 0;
     fixture_drop(&f);
 }
 
@@ -82,7 +90,7 @@ static void test_lost_frame(void **state)
     make(&f);
     frame_at(&f, 0x4000)->state = FRAME_LOOSE;
     expect(&f, "state");
-    frame_at(&f, 0x4000)->state = FRAME_MAPPED;
+    frame_at(&f, 0x4000)->state = FRAME_PRIVATE;
     fixture_drop(&f);
 }
 

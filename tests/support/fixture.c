@@ -86,3 +86,10 @@ const char *fixture_error(struct fixture *f, char text[240])
     memcpy(text, err.text, sizeof(err.text));
     return text;
 }
+
+void fixture_set_pc(disco_vcpu *vcpu, uint64_t pc)
+{
+    uint64_t id = DISCO_REG_PC;
+
+    assert_int_equal(disco_vcpu_set_regs(vcpu, &id, &pc, 1), 0);
+}

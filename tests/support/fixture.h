@@ -46,6 +46,8 @@ uint64_t fixture_reg(struct fixture *f, uint32_t i, uint32_t reg);
 void fixture_set_reg(struct fixture *f, uint32_t i, uint32_t reg,
                      uint64_t value);
 
+void fixture_set_pc(disco_vcpu *vcpu, uint64_t pc);
+
 /* Text of the machine's last error. */
 const char *fixture_error(struct fixture *f, char text[240]);
 

@@ -204,6 +204,8 @@ static void toy_invalidate(void *state, uint32_t what, const uint8_t *host,
     if (what == DISCO_DROP_ALL)
         drop_all(t);
     for (i = 0; i < TOY_TLB; i++) {
+        if (what == DISCO_DROP_DATA)
+            t->tlb[i].page = 0;
         if (t->tlb[i].host != host)
             continue;
         if (what == DISCO_DROP_FRAME)

@@ -1,0 +1,205 @@
+/*
+ * replica.c - copies of a read-only frame on several nodes: one master, which
+ * maps and references name, and a chain of REPLICA frames behind it.
+ */
+#include "mem/move.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+
+struct mfn replica_near(const struct mem *mem, struct mfn master, uint32_t node)
+{
+    struct mfn mfn = master;
+
+    while (mfn_node(mfn) != node) {
+        uint64_t next = frame_of(&mem->frames, mfn)->copy;
+
+        if (!next)
+            return master;
+        mfn.n = next - 1;
+    }
+    return mfn;
+}
+
+uint64_t replica_nodes(const struct mem *mem, struct mfn master)
+{
+    uint64_t nodes = 0, next = master.n + 1;
+    struct mfn mfn;
+
+    for (; next; next = frame_of(&mem->frames, mfn)->copy) {
+        mfn.n = next - 1;
+        nodes |= UINT64_C(1) << mfn_node(mfn);
+    }
+    return nodes;
+}
+
+/* Lock held. */
+static disco_status may_replicate(struct physmap *pm, struct pfn pfn,
+                                  uint32_t node)
+{
+    uint64_t entry = physmap_entry(pm, pfn);
+
+    if (!(entry & MAP_PRESENT))
+        return DISCO_E_NOENT;
+    if ((entry & MAP_FOREIGN) || entry_frame(pm, entry)->state == FRAME_COMMON)
+        return DISCO_E_RANGE;
+    if (mfn_node(replica_near(pm->mem, entry_mfn(entry), node)) == node)
+        return DISCO_E_RANGE;
+    return 0;
+}
+
+static void add_copy(struct mem *mem, struct mfn master, struct mfn to,
+                     struct move_clock *clock)
+{
+    struct frame *frame = frame_of(&mem->frames, master);
+    struct frame *copy = frame_of(&mem->frames, to);
+
+    mem_unlock(mem);
+    move_clock_copy(clock);
+    memcpy(frame_host(&mem->frames, to), frame_host(&mem->frames, master),
+           PAGE_BYTES);
+    linemon_page_moved(mem->lm, frame_host(&mem->frames, master));
+    move_clock_copied(clock);
+    mem_lock(mem);
+    frame_become(&mem->frames, copy, FRAME_REPLICA);
+    copy->master = master.n;
+    copy->copy = frame->copy;
+    if (!frame->copy)
+        frame_become(&mem->frames, frame, FRAME_REPLICATED);
+    frame->copy = to.n + 1;
+    add_relaxed(&mem->frames.replicas, 1);
+    frame_settle(mem, frame, master, MAP_COW, MAP_REPLICATED);
+}
+
+static disco_status replicate(struct physmap *pm, struct pfn pfn, uint32_t node,
+                              struct shoot_vcpu *self, struct move_clock *clock)
+{
+    struct mem *mem = pm->mem;
+    disco_status status;
+    uint64_t entry;
+    struct mfn to;
+
+    status = may_replicate(pm, pfn, node);
+    if (!status)
+        status = mem_take(mem, node, FRAME_STRICT | FRAME_DIRTY, self, &to);
+    if (status)
+        return status;
+    status = frame_isolate(pm, pfn, 0, self, &entry);
+    if (status) {
+        frame_give(&mem->frames, to);
+        return status;
+    }
+    /* Things may have changed while we waited. */
+    status = may_replicate(pm, pfn, node);
+    if (status) {
+        frame_settle(mem, entry_frame(pm, entry), entry_mfn(entry),
+                     MAP_WRITE | MAP_COW | MAP_REPLICATED, 0);
+        frame_give(&mem->frames, to);
+        return status;
+    }
+    add_copy(mem, entry_mfn(entry), to, clock);
+    move_clock_end(clock, &mem->replicate);
+    return 0;
+}
+
+disco_status page_replicate(struct physmap *pm, struct pfn pfn, uint32_t node,
+                            struct shoot_vcpu *self)
+{
+    struct move_clock clock;
+    disco_status status;
+
+    mem_lock(pm->mem);
+    pm->mem->moves++;
+    move_clock_begin(&clock);
+    status = replicate(pm, pfn, node, self, &clock);
+    pm->mem->moves--;
+    mem_unlock(pm->mem);
+    return status;
+}
+
+disco_status page_collapse_locked(struct physmap *pm, struct pfn pfn,
+                                  struct shoot_vcpu *self)
+{
+    struct mem *mem = pm->mem;
+    struct move_clock clock;
+    disco_status status;
+    struct frame *frame;
+    uint64_t entry;
+
+    entry = physmap_entry(pm, pfn);
+    if (!(entry & MAP_PRESENT))
+        return DISCO_E_NOENT;
+    if (!(entry & MAP_REPLICATED))
+        return DISCO_E_RANGE;
+    move_clock_begin(&clock);
+    mem->moves++;
+    status = frame_isolate(pm, pfn, 0, self, &entry);
+    if (!status) {
+        frame = entry_frame(pm, entry);
+        move_clock_copy(&clock);
+        frame_drop_copies(mem, frame);
+        move_clock_copied(&clock);
+        frame_settle(mem, frame, entry_mfn(entry), MAP_COW, 0);
+        move_clock_end(&clock, &mem->collapse);
+    }
+    mem->moves--;
+    return status;
+}
+
+disco_status page_collapse(struct physmap *pm, struct pfn pfn,
+                           struct shoot_vcpu *self)
+{
+    disco_status status;
+
+    mem_lock(pm->mem);
+    status = page_collapse_locked(pm, pfn, self);
+    mem_unlock(pm->mem);
+    return status;
+}
+
+/* The next REPLICA of a node from *index on; 0: none. */
+static int next_replica(const struct frames *f, uint32_t node, uint64_t *index,
+                        struct mfn *mfn)
+{
+    const struct pool *pool = &f->pool[node];
+
+    for (; *index < pool->chunks * CHUNK_FRAMES; ++*index) {
+        *mfn = mfn_make(node, *index);
+        if (!frame_exists(f, *mfn))
+            *index |= CHUNK_FRAMES - 1;
+        else if (frame_of(f, *mfn)->state == FRAME_REPLICA)
+            return 1;
+    }
+    return 0;
+}
+
+/* Of one node; returns how many copies went. */
+static uint64_t drop_of_node(struct mem *mem, uint32_t node, uint64_t copies)
+{
+    uint64_t index = 0, before = mem->frames.replicas;
+    const struct frame *master;
+    struct mfn copy, mfn;
+
+    while (before - min_u64(before, mem->frames.replicas) < copies &&
+           next_replica(&mem->frames, node, &index, &copy)) {
+        mfn.n = frame_of(&mem->frames, copy)->master;
+        master = frame_of(&mem->frames, mfn);
+        if (!master->first.n || master->is_moving ||
+            page_collapse_locked(map_ref_map(mem, master->first),
+                                 map_ref_pfn(master->first), NULL))
+            index++;
+    }
+    return before - min_u64(before, mem->frames.replicas);
+}
+
+uint64_t replicas_drop(struct mem *mem, uint64_t copies)
+{
+    uint64_t gone = 0;
+    uint32_t node;
+
+    for (node = 0; node < mem->frames.nodes && gone < copies; node++)
+        if (mem->frames.replicas)
+            gone += drop_of_node(mem, node, copies - gone);
+    return gone;
+}
