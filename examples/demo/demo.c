@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     static struct guest guests[DEMO_VMS];
     disco_machine *machine;
     disco_sched *sched;
-    disco_switch *sw;
+    disco_subnet *subnet;
     int failed;
 
     if (parse(argc, argv, &options))
@@ -214,9 +214,9 @@ int main(int argc, char **argv)
         initrd = read_file(options.initrd);
 
     machine = make_machine();
-    must(machine, disco_switch_create(machine, &sw), "switch");
+    must(machine, disco_subnet_create(machine, &subnet), "subnet");
     for (uint32_t i = 0; i < DEMO_VMS; i++) {
-        guest_create(&guests[i], machine, i, sw, &options);
+        guest_create(&guests[i], machine, i, subnet, &options);
         guest_load(&guests[i], &kernel, &initrd, options.append);
     }
     sched = make_sched(machine, guests);
@@ -230,7 +230,7 @@ int main(int argc, char **argv)
     disco_sched_destroy(sched);
     for (uint32_t i = 0; i < DEMO_VMS; i++)
         must(machine, disco_vm_destroy(guests[i].vm), "destroy VM");
-    must(machine, disco_switch_destroy(sw), "destroy switch");
+    must(machine, disco_subnet_destroy(subnet), "destroy subnet");
     must(NULL, disco_machine_destroy(machine), "destroy machine");
     if (options.kernel)
         free(kernel.data);

@@ -64,7 +64,7 @@ struct image builtin_kernel(void);
 
 /* guest.c */
 void guest_create(struct guest *guest, disco_machine *machine, uint32_t index,
-                  disco_switch *sw, const struct options *options);
+                  disco_subnet *subnet, const struct options *options);
 void guest_load(struct guest *guest, const struct image *kernel,
                 const struct image *initrd, const char *append);
 

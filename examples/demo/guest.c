@@ -1,6 +1,6 @@
 /*
  * guest.c - make one VM of the demo: the disco board with a disk of its own
- * and a network card on the common switch.
+ * and a network card on the common subnet.
  */
 #include "demo.h"
 
@@ -35,7 +35,7 @@ static uint64_t wall_clock_ns(void)
 }
 
 void guest_create(struct guest *guest, disco_machine *machine, uint32_t index,
-                  disco_switch *sw, const struct options *options)
+                  disco_subnet *subnet, const struct options *options)
 {
     disco_vm_config vm_config = { .size = sizeof(vm_config) };
     disco_vcpu_config cpu_config = { .size = sizeof(cpu_config) };
@@ -65,7 +65,7 @@ void guest_create(struct guest *guest, disco_machine *machine, uint32_t index,
     must(machine, disco_board_create(guest->vm, &config, &guest->board),
          "create board");
     must(machine, disco_board_add_disk(guest->board, &disk), "add disk");
-    must(machine, disco_switch_port(sw, &port), "switch port");
+    must(machine, disco_subnet_port(subnet, NULL, &port, NULL), "subnet port");
     must(machine, disco_board_add_net(guest->board, NULL, &port, &nic),
          "add network");
     must(machine, disco_board_add_rng(guest->board), "add rng");

@@ -215,16 +215,30 @@ static int set_disk(struct parser *p)
     return 0;
 }
 
+/* none, user, or subnet[,mtu=N] */
 static int set_net(struct parser *p)
 {
+    static const char mtu[] = "subnet,mtu=";
     int kind;
 
+    if (strncmp(p->value, mtu, sizeof(mtu) - 1) == 0) {
+        p->value += sizeof(mtu) - 1;
+        if (take_u32(p, 68, 65535, &p->options->net_mtu))
+            return -1;
+        p->value = "subnet";
+    }
     if (take_choice(p, "none|subnet|user", &kind))
         return -1;
     if (kind == 2)
         return unsupported(p);
     if (kind == 1 && p->options->nets++ == NETS_MAX)
         return bad_value(p, "too many networks");
+    return 0;
+}
+
+static int set_pcap(struct parser *p)
+{
+    p->options->pcap = p->value;
     return 0;
 }
 
@@ -384,6 +398,7 @@ static const struct option_row rows[] = {
     { "--model", 1, set_model },
     { "--net", 1, set_net },
     { "--nodes", 1, set_nodes },
+    { "--pcap", 1, set_pcap },
     { "--policy", 1, unsupported },
     { "--quiet", 0, set_quiet },
     { "--rng", 0, set_rng },

@@ -32,8 +32,10 @@ const char *options_help(void)
            "  --disk FILE[,ro]      disk image, repeatable; %v in a name is "
            "the\n"
            "                        VM's number\n"
-           "  --net none|subnet     network card, repeatable; a subnet joins\n"
+           "  --net none|subnet[,mtu=N]\n"
+           "                        network card, repeatable; a subnet joins\n"
            "                        all VMs (none)\n"
+           "  --pcap FILE           record the subnet, for tcpdump\n"
            "  --rng                 entropy device\n"
            "  --engine interp|jit   how to execute (the best present)\n"
            "  --mode exact|disco    bare CPU, or deprivileged kernel (exact)\n"
@@ -103,6 +105,8 @@ static int check(struct parser *p)
         return option_fail(p, "--nodes and --topology: give one of them");
     if (o->disks + o->nets + extra > DISKS_MAX)
         return option_fail(p, "more than %d virtio devices", DISKS_MAX);
+    if (o->pcap && o->nets == 0)
+        return option_fail(p, "--pcap needs --net subnet");
     for (uint32_t i = 0; i < o->disks; i++)
         if (o->vms > 1 && !o->disk[i].is_readonly &&
             !strstr(o->disk[i].path, "%v"))

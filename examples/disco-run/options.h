@@ -30,8 +30,10 @@ struct options {
     const char *initrd;
     struct disk_option disk[DISKS_MAX];
     uint32_t disks;
-    uint32_t nets; /* NICs of every VM, all on one subnet */
-    uint32_t mode; /* DISCO_MODE_* */
+    uint32_t nets;    /* NICs of every VM, all on one subnet */
+    uint32_t net_mtu; /* told to the guests; 0 = theirs */
+    const char *pcap; /* file that records the subnet, or NULL */
+    uint32_t mode;    /* DISCO_MODE_* */
     uint32_t l2tlb;
     uint32_t threads;
     uint32_t memory_order;

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <disco/board.h>
 #include <disco/disco.h>
@@ -37,6 +38,7 @@ struct guest {
     disco_vm *vm;
     disco_board *board;
     disco_vconsole *vconsole; /* NULL without --console virtio */
+    disco_nic *nic[NETS_MAX]; /* options->nets of them */
     struct console_line out;
     uint32_t index;
     enum guest_state state;
@@ -52,7 +54,8 @@ struct runner {
     struct file kernel;
     struct file initrd;
     disco_machine *machine;
-    disco_switch *subnet; /* NULL without --net subnet */
+    disco_subnet *subnet; /* NULL without --net subnet */
+    FILE *pcap;           /* NULL without --pcap */
     struct guest *guest;  /* options->vms of them */
     struct console console;
     uint32_t vcpus; /* of all guests */
@@ -112,6 +115,13 @@ int guest_handle(struct guest *guest, disco_vcpu *vcpu, const disco_exit *exit);
 /* The two ways to run until the end; 0 or -1 with runner->text. */
 int loop_run(struct runner *runner);    /* loop.c: one thread */
 int threads_run(struct runner *runner); /* threads.c */
+
+/* net.c: the subnet, and card `n` of a guest; 0 or -1. */
+int subnet_open(struct runner *runner);
+void subnet_close(struct runner *runner);
+int guest_add_net(struct guest *guest, uint32_t n);
+/* Its figures as JSON. */
+void net_stats_write(FILE *f, const struct guest *guest);
 
 /* Write the figures of a run; 0 or -1 with runner->text. */
 int stats_write(struct runner *runner, const char *path, int exit_status);

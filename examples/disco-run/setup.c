@@ -126,14 +126,7 @@ static int open_machine(struct runner *runner)
     runner->cpus = stats.cpus;
     if (runner->threads > runner->cpus)
         runner->threads = runner->cpus;
-    if (o->nets) {
-        disco_status status =
-            disco_switch_create(runner->machine, &runner->subnet);
-
-        if (status)
-            return runner_fail_status(runner, "--net subnet", status);
-    }
-    return 0;
+    return o->nets ? subnet_open(runner) : 0;
 }
 
 /* --- One VM ------------------------------------------------------------ */
@@ -166,34 +159,6 @@ static int add_disk(struct guest *guest, const struct disk_option *disk)
     return failed;
 }
 
-static int add_net(struct guest *guest, uint32_t n)
-{
-    struct runner *runner = guest->runner;
-    uint32_t seed = (uint32_t)runner->options->seed;
-    /* Locally administered, different for every card of the subnet. */
-    uint8_t mac[6] = {
-        0x02,
-        0xd1,
-        (uint8_t)(seed >> 8),
-        (uint8_t)seed,
-        (uint8_t)guest->index,
-        (uint8_t)n,
-    };
-    disco_net_backend be = { .size = sizeof(be) };
-    disco_nic *nic;
-    disco_status status;
-
-    status = disco_switch_port(runner->subnet, &be);
-    if (!status) {
-        status = disco_board_add_net(guest->board, mac, &be, &nic);
-        if (status && be.release)
-            be.release(be.opaque);
-    }
-    if (status)
-        return runner_fail_status(runner, "--net subnet", status);
-    return 0;
-}
-
 /* Beside the UART: both write to stdout. */
 static int add_console(struct guest *guest)
 {
@@ -215,7 +180,7 @@ static int add_devices(struct guest *guest)
         if (add_disk(guest, &o->disk[i]))
             return -1;
     for (uint32_t i = 0; i < o->nets; i++)
-        if (add_net(guest, i))
+        if (guest_add_net(guest, i))
             return -1;
     if (o->console_is_virtio && add_console(guest))
         return -1;
@@ -375,8 +340,7 @@ void runner_close(struct runner *runner)
         if (runner->guest[i].vm)
             disco_vm_destroy(runner->guest[i].vm);
     }
-    if (runner->subnet)
-        disco_switch_destroy(runner->subnet);
+    subnet_close(runner);
     disco_machine_destroy(runner->machine);
     free(runner->guest);
     free(runner->kernel.data);

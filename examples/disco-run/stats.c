@@ -151,7 +151,9 @@ static void put_vm(FILE *f, const struct runner *runner,
         disco_vm_node_frames(guest->vm, i, &frames);
         fprintf(f, "%s%" PRIu64, i ? ", " : "", frames);
     }
-    fputs("],\n     \"vcpus\": [\n", f);
+    fputs("],\n     ", f);
+    net_stats_write(f, guest);
+    fputs("\"vcpus\": [\n", f);
     for (uint32_t i = 0; i < count; i++) {
         fputs("      ", f);
         put_vcpu(f, disco_vm_vcpu(guest->vm, i), totals);

@@ -60,11 +60,24 @@ DISCO_API disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa);
 DISCO_API disco_status disco_virtio_blk_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq,
                                                const disco_block_backend *be);
-/* mac: six bytes, NULL = a locally administered address made from seed. */
+/* mac: six bytes, NULL = the back end's, or else a locally administered address
+ * made from the VM's name. */
 DISCO_API disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq, const uint8_t *mac,
                                                const disco_net_backend *be,
                                                disco_nic **out);
+/* Why received bytes were copied, not mapped. */
+enum {
+    DISCO_NET_COPY_HOST = 0,      /* headers, small frames, the host's frames */
+    DISCO_NET_COPY_PARTIAL = 1,   /* not a whole aligned page of the sender */
+    DISCO_NET_COPY_SMALL = 2,     /* too few pages to be worth it */
+    DISCO_NET_COPY_BUFFER = 3,    /* no page-aligned receive buffer */
+    DISCO_NET_COPY_OFFLOAD = 4,   /* cut or summed up here */
+    DISCO_NET_COPY_UNTOUCHED = 5, /* a page of zeroes, nothing to share */
+    DISCO_NET_COPY_REFUSED = 6,   /* pinned, host memory, out of memory */
+    DISCO_NET_COPY_REASONS = 7
+};
+
 typedef struct disco_nic_stats {
     uint32_t size;
     uint32_t reserved;
@@ -73,7 +86,12 @@ typedef struct disco_nic_stats {
     uint64_t rx_frames;
     uint64_t rx_bytes;
     uint64_t rx_dropped;
-    uint64_t errors;
+    uint64_t errors;         /* what the guest's driver did wrong, either way */
+    uint64_t tx_bad_offload; /* of these: headers that cannot be segmented */
+    uint64_t rx_segments;    /* frames that were cut from larger ones here */
+    uint64_t rx_checksums;   /* completed here */
+    uint64_t rx_remapped_bytes;
+    uint64_t rx_copied_bytes[DISCO_NET_COPY_REASONS];
 } disco_nic_stats;
 DISCO_API disco_status disco_nic_stats_get(disco_nic *nic,
                                            disco_nic_stats *out);

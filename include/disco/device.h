@@ -186,16 +186,70 @@ DISCO_API disco_status disco_block_open_file(disco_machine *machine,
 
 /* --- Network --- */
 
-typedef struct disco_nic disco_nic;       /* a device's end: deliver frames */
-typedef struct disco_switch disco_switch; /* plain learning switch */
+typedef struct disco_nic disco_nic;       /* a device's end: deliver packets */
+typedef struct disco_subnet disco_subnet; /* what connects devices */
 
-enum { DISCO_NET_FRAME_MAX = 65550 };
+enum { DISCO_NET_FRAME_MAX = 65550, DISCO_NET_FRAGMENTS_MAX = 288 };
+
+/* Where the bytes of a fragment are. */
+enum {
+    DISCO_FRAGMENT_HOST = 1, /* at data */
+    DISCO_FRAGMENT_GUEST = 2 /* in guest memory: vm, gpa */
+};
+
+/* A piece of a packet, 1 byte or more; everything borrowed for the call. */
+typedef struct disco_net_fragment {
+    uint32_t kind; /* DISCO_FRAGMENT_* */
+    uint32_t bytes;
+    const void *data;
+    disco_vm *vm;
+    uint64_t gpa;
+    uint64_t reserved[2];
+} disco_net_fragment;
+
+enum {
+    /* The checksum at csum_start + csum_offset holds the sum of the pseudo
+     * header only; whoever lets the packet out completes it. */
+    DISCO_NET_CSUM_PARTIAL = 1,
+    /* One TCP segment too large for the wire: whoever lets it out cuts it into
+     * segments of segment_bytes.  Implies DISCO_NET_CSUM_PARTIAL. */
+    DISCO_NET_TCP4 = 2,
+    DISCO_NET_TCP6 = 4,
+    DISCO_NET_ECN = 8 /* with TCP4, TCP6: CWR stands in the first one only */
+};
 
 /*
- * What a network device sends to.  `frame` is an Ethernet frame without FCS,
- * 14..DISCO_NET_FRAME_MAX bytes, borrowed for the call.  Runs on the sending
- * vCPU's thread.  attach tells the back end where to deliver (NULL: gone, no
- * delivery may be under way after it returns).
+ * An Ethernet frame without FCS, 14..DISCO_NET_FRAME_MAX bytes, as a list of
+ * fragments.  The first one is HOST and holds at least the Ethernet header, and
+ * with TCP4 or TCP6 all header_bytes.  Fragments of guest memory may change
+ * until the call returns: what must be checked is copied first.
+ */
+typedef struct disco_net_packet {
+    uint32_t size;
+    uint32_t flags;
+    uint32_t bytes; /* sum of the fragments */
+    uint32_t fragments;
+    const disco_net_fragment *fragment;
+    uint64_t time_ns; /* when it was sent, in the sender's VM time */
+    uint32_t csum_start;
+    uint32_t csum_offset;
+    uint32_t header_bytes;  /* Ethernet to TCP, with TCP4 or TCP6 */
+    uint32_t segment_bytes; /* TCP payload of a segment */
+} disco_net_packet;
+
+/*
+ * What a network device sends to.
+ *
+ * send         takes a plain frame, contiguous, borrowed for the call.
+ * send_packet  takes a packet instead of send, borrowed for the call, and
+ *              returns its price: the bytes moved.  The device then offers its
+ *              guest checksum and segmentation offloads.  May be NULL.
+ * attach       tells the back end where to deliver (NULL: gone, no delivery may
+ *              be under way after it returns).
+ * release      the device no longer uses the back end.
+ *
+ * send and send_packet run on the sending vCPU's thread.  Delivering from
+ * inside them, also to the sender, is allowed.
  */
 typedef struct disco_net_backend {
     uint32_t size;
@@ -204,34 +258,117 @@ typedef struct disco_net_backend {
     void (*send)(void *opaque, const void *frame, uint64_t bytes);
     void (*attach)(void *opaque, disco_nic *nic);
     void (*release)(void *opaque);
+    uint64_t (*send_packet)(void *opaque, const disco_net_packet *packet);
+    uint32_t mtu; /* told to the guest, 68..65535; 0 = nothing is told */
+    /* What may wait for the guest's receive buffers; 0 = 256, 4 MiB. */
+    uint32_t queue_frames;
+    uint32_t queue_bytes;
+    /* Whole pages that a packet must hold before they are mapped into the
+     * receiver instead of copied; 0 = 1, UINT32_MAX = always copy. */
+    uint32_t remap_min_pages;
+    uint8_t mac[8]; /* six bytes: the device's address unless it has another */
 } disco_net_backend;
 
 /*
- * Give a frame to a network device.  Returns 0, or BUSY when the guest has no
- * receive buffer and the device's bounded queue is full (the frame is dropped
- * and counted), INVAL for a bad length.  Thread: any.
+ * Give a frame or a packet to a network device.  What the guest's driver did
+ * not ask for is done here: checksums are completed, large segments cut.
+ * Returns 0, or BUSY when the guest has no receive buffer and the device's
+ * bounded queue is full (dropped and counted), INVAL for what is no packet.
+ * Thread: any.
  */
 DISCO_API disco_status disco_nic_deliver(disco_nic *nic, const void *frame,
                                          uint64_t bytes);
+DISCO_API disco_status disco_nic_deliver_packet(disco_nic *nic,
+                                                const disco_net_packet *packet);
 
-/* A learning Ethernet switch between devices of any VMs of a machine. */
-DISCO_API disco_status disco_switch_create(disco_machine *machine,
-                                           disco_switch **out);
-/* BUSY while ports are attached. */
-DISCO_API disco_status disco_switch_destroy(disco_switch *sw);
-/* A new port as a network back end; its release frees the port. */
-DISCO_API disco_status disco_switch_port(disco_switch *sw,
-                                         disco_net_backend *out);
-typedef struct disco_switch_stats {
+/*
+ * The virtual subnet (paper, 1.9): connects network devices of any VMs of a
+ * machine.  It learns which address is behind which port, floods broadcast,
+ * multicast and unknown addresses, and forwards packets of any size as they
+ * are.  Thread: any, all functions.
+ */
+DISCO_API disco_status disco_subnet_create(disco_machine *machine,
+                                           disco_subnet **out);
+/* BUSY while ports are in use. */
+DISCO_API disco_status disco_subnet_destroy(disco_subnet *subnet);
+
+enum {
+    /* Frames from other addresses than the port's are dropped. */
+    DISCO_PORT_LOCKED = 1
+};
+
+typedef struct disco_port_config {
+    uint32_t size;
+    uint32_t flags; /* DISCO_PORT_* */
+    uint8_t mac[8]; /* six bytes; all zero = the subnet gives one */
+    uint32_t mtu;   /* the next four as in disco_net_backend */
+    uint32_t queue_frames;
+    uint32_t queue_bytes;
+    uint32_t remap_min_pages;
+    /* What the port may send, bytes a second of the sender's VM time, in bursts
+     * of burst_bytes (0 = 1 MiB); the rest is dropped.  0 = no limit. */
+    uint64_t rate_bytes;
+    uint64_t burst_bytes;
+} disco_port_config;
+
+/*
+ * A new port as a network back end; its release frees the port.  config NULL =
+ * all defaults; *number (may be NULL) names the port for the figures, the
+ * lowest free number.  Errors: INVAL, RANGE (no port left), EXISTS (the address
+ * is another port's), NOMEM.
+ */
+DISCO_API disco_status disco_subnet_port(disco_subnet *subnet,
+                                         const disco_port_config *config,
+                                         disco_net_backend *out,
+                                         uint32_t *number);
+
+typedef struct disco_subnet_stats {
     uint32_t size;
     uint32_t ports;
     uint64_t frames;
     uint64_t bytes;
     uint64_t flooded;
-    uint64_t dropped;
-} disco_switch_stats;
-DISCO_API disco_status disco_switch_stats_get(disco_switch *sw,
-                                              disco_switch_stats *out);
+    uint64_t dropped; /* by devices whose queue was full */
+    uint64_t refused; /* sent against the port's limits or malformed */
+} disco_subnet_stats;
+DISCO_API disco_status disco_subnet_stats_get(disco_subnet *subnet,
+                                              disco_subnet_stats *out);
+
+typedef struct disco_port_stats {
+    uint32_t size;
+    uint32_t reserved;
+    uint8_t mac[8];
+    uint64_t sent_frames; /* by the port's device */
+    uint64_t sent_bytes;
+    uint64_t flooded;
+    uint64_t refused;      /* malformed, or from a foreign address */
+    uint64_t refused_rate; /* beyond rate_bytes */
+    uint64_t taken_frames; /* by the port's device */
+    uint64_t taken_bytes;
+    uint64_t dropped; /* the device's queue was full */
+} disco_port_stats;
+/* NOENT: no port has that number. */
+DISCO_API disco_status disco_subnet_port_stats_get(disco_subnet *subnet,
+                                                   uint32_t number,
+                                                   disco_port_stats *out);
+
+/*
+ * Record what is sent, as a pcap file: `write` gets the file's header inside
+ * this call and then one whole record a call, on the thread of whoever sends,
+ * several at once when several send.  Times are those of the senders' VMs;
+ * packets are as the sender made them, before checksums and segmentation.
+ * snap_bytes: what is kept of each, 0 = all.  A write that fails ends the
+ * capture.  capture NULL ends it; no write runs after that.  Errors: INVAL,
+ * EXISTS (there is a capture), NOMEM, or what the first write returned.
+ */
+typedef struct disco_capture {
+    uint32_t size;
+    uint32_t snap_bytes;
+    void *opaque;
+    disco_status (*write)(void *opaque, const void *data, uint64_t bytes);
+} disco_capture;
+DISCO_API disco_status disco_subnet_capture(disco_subnet *subnet,
+                                            const disco_capture *capture);
 
 #ifdef __cplusplus
 }

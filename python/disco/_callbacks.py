@@ -207,6 +207,12 @@ def disco_py_net_backend_release(opaque):
     _from_handle(opaque).released()
 
 
+@ffi.def_extern(error=CALLBACK, onerror=trap)
+def disco_py_capture_write(opaque, data, size):
+    _from_handle(opaque).write(_buffer(data, size)[:])
+    return 0
+
+
 @ffi.def_extern(onerror=trap)
 def disco_py_rng_fn(opaque, data, size):
     got = bytes(_from_handle(opaque).fill(size))

@@ -1,4 +1,4 @@
-"""What stands behind block and network devices: files, switches, Python."""
+"""What stands behind block and network devices: files, subnets, Python."""
 from __future__ import annotations
 
 import os
@@ -11,10 +11,10 @@ from ._raw import ffi, lib
 from .constants import BlockOp
 from .errors import ClosedError, DiscoError, StateError, make_error
 from .machine import DependentCore, Machine
-from .stats import NicStats, SwitchStats, from_struct
+from .stats import NicStats, PortStats, SubnetStats, from_struct
 
 __all__ = ["BlockBackend", "BlockRequest", "FileDisk", "NetBackend", "Nic",
-           "Port", "Switch"]
+           "Port", "Subnet"]
 
 OK = lib.DISCO_OK
 E_IO = lib.DISCO_E_IO
@@ -187,7 +187,7 @@ def _hand_over(owner: Closable, vm, call) -> None:
     except IndexError:
         raise ClosedError(f"{core.what} is closed, or a device has it") \
             from None
-    vm._keep[core] = owner  # a port needs its switch
+    vm._keep[core] = owner  # a port needs its subnet
     try:
         call(struct)
     except DiscoError:
@@ -264,9 +264,24 @@ class NetBackend:
     attached(nic)   there is a device now; `nic` has it, too
     detached()      it is gone: deliver no more
     release()       the end
+
+    Frames are whole and finished: a back end in Python takes no segments or
+    checksums that are left to do (send_packet of C).  These are read when a
+    device is made:
+
+    mtu             told to the guest, 68..65535; 0 = nothing is told
+    mac             six bytes: the device's address unless it has another
+    queue_frames, queue_bytes
+                    what may wait for the guest; 0 = 256, 4 MiB
+    remap_min_pages see disco_net_backend
     """
 
     nic: Optional[Nic] = None
+    mtu: int = 0
+    mac: bytes = bytes(6)
+    queue_frames: int = 0
+    queue_bytes: int = 0
+    remap_min_pages: int = 0
 
     def send(self, frame: bytes) -> None:
         pass
@@ -304,43 +319,95 @@ class _NetRecord(Record):
         self.backend.release()
 
 
-class Switch(Closable):
-    """A learning Ethernet switch.  Devices plug in by port(), or by giving them
-    the switch itself."""
+class Subnet(Closable):
+    """The virtual subnet.  Devices plug in by port(), or by giving them the
+    subnet itself."""
 
-    __slots__ = ("machine",)
+    __slots__ = ("machine", "_capture")
 
     def __init__(self, machine: Machine) -> None:
-        out = ffi.new("disco_switch **")
-        machine._make(lib.disco_switch_create, out)
+        out = ffi.new("disco_subnet **")
+        machine._make(lib.disco_subnet_create, out)
         self.machine = machine
-        self._own(DependentCore("switch", out[0], lib.disco_switch_destroy,
+        self._capture: Any = None
+        self._own(DependentCore("subnet", out[0], lib.disco_subnet_destroy,
                                 machine._core, 2))
 
-    def port(self) -> "Port":
-        return Port(self)
+    def port(self, **options) -> "Port":
+        """The options of a Port."""
+        return Port(self, **options)
 
-    def stats(self) -> SwitchStats:
-        return from_struct(SwitchStats, self._struct(
-            lib.disco_switch_stats_get, "disco_switch_stats"))
+    def stats(self) -> SubnetStats:
+        return from_struct(SubnetStats, self._struct(
+            lib.disco_subnet_stats_get, "disco_subnet_stats"))
+
+    def port_stats(self, number: int) -> PortStats:
+        """Of the port with that number; KeyError when there is none."""
+        out = ffi.new("disco_port_stats *",
+                      {"size": ffi.sizeof("disco_port_stats")})
+        status = self._get(lib.disco_subnet_port_stats_get, number, out)
+        if status == lib.DISCO_E_NOENT:
+            raise KeyError(number)
+        if status:
+            raise make_error(status)
+        return from_struct(PortStats, out)
+
+    def capture(self, write, *, snap: int = 0) -> None:
+        """Record what is sent as a pcap file: write(bytes) gets its header now
+        and then one record a call.  snap: bytes kept of each packet, 0 = all.
+        None ends it."""
+        if write is None:
+            self._call(lib.disco_subnet_capture, ffi.NULL)
+            if self._capture is not None:
+                self.machine._keep.remove(self._capture)
+            self._capture = None
+            return
+        record = Record(write=write)
+        handle = record.handle()
+        capture = ffi.new("disco_capture *", {
+            "size": ffi.sizeof("disco_capture"), "snap_bytes": snap,
+            "opaque": handle, "write": lib.disco_py_capture_write})
+        self._call(lib.disco_subnet_capture, capture)
+        # The subnet may outlive this object in its ports.
+        self.machine._keep.append(handle)
+        self._capture = handle
 
 
 class Port(Closable):
-    """A free port of a switch; one device can have it."""
+    """A free port of a subnet; one device can have it.
 
-    __slots__ = ("switch",)
+    mac             six bytes, None = the subnet gives one
+    locked          frames from other addresses than this are dropped
+    mtu, queue_frames, queue_bytes, remap_min_pages
+                    as in a NetBackend
+    rate_bytes      what may be sent in a second of the sender's time, in
+    burst_bytes     bursts of so many; 0 = no limit, 1 MiB
 
-    def __init__(self, switch: Switch) -> None:
+    number          names the port for Subnet.port_stats
+    """
+
+    __slots__ = ("subnet", "number")
+
+    def __init__(self, subnet: Subnet, *, mac: Optional[bytes] = None,
+                 locked: bool = False, **limits: int) -> None:
+        if mac is not None and len(mac) != 6:
+            raise ValueError("a MAC address has six bytes")
+        config = ffi.new("disco_port_config *", {
+            "size": ffi.sizeof("disco_port_config"),
+            "flags": lib.DISCO_PORT_LOCKED if locked else 0,
+            "mac": (mac or bytes(6)) + bytes(2), **limits})
         out = ffi.new("disco_net_backend *",
                       {"size": ffi.sizeof("disco_net_backend")})
-        switch._make(lib.disco_switch_port, out)
-        self.switch = switch
-        self._own(DependentCore("port", out, _release, switch.machine._core,
+        number = ffi.new("uint32_t *")
+        subnet._make(lib.disco_subnet_port, config, out, number)
+        self.subnet = subnet
+        self.number: int = number[0]
+        self._own(DependentCore("port", out, _release, subnet.machine._core,
                                 1))
 
 
 def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
-    """function(mac, disco_net_backend *, out) for a NetBackend, Port, Switch or
+    """function(mac, disco_net_backend *, out) for a NetBackend, Port, Subnet or
     None (a card without a cable)."""
     out = ffi.new("disco_nic **")
     if mac is None:
@@ -355,7 +422,7 @@ def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
 
     if network is None:
         network = NetBackend()
-    if isinstance(network, Switch):
+    if isinstance(network, Subnet):
         network = network.port()
     if isinstance(network, Port):
         _hand_over(network, vm, call)
@@ -366,7 +433,11 @@ def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
             "size": ffi.sizeof("disco_net_backend"), "opaque": handle,
             "send": lib.disco_py_net_backend_send,
             "attach": lib.disco_py_net_backend_attach,
-            "release": lib.disco_py_net_backend_release})
+            "release": lib.disco_py_net_backend_release,
+            "mtu": network.mtu, "queue_frames": network.queue_frames,
+            "queue_bytes": network.queue_bytes,
+            "remap_min_pages": network.remap_min_pages,
+            "mac": bytes(network.mac) + bytes(2)})
         keep_for(vm._keep, handle, lambda: call(struct))
     nic = find_nic(vm, out[0])
     raise_pending()

@@ -110,7 +110,7 @@ class Board(Handle):
             lib.disco_board_add_disk, struct))
 
     def add_net(self, network=None, *, mac: Optional[bytes] = None) -> Nic:
-        """A network card on a NetBackend, Port or Switch, or on nothing."""
+        """A network card on a NetBackend, Port or Subnet, or on nothing."""
         return attach_net(self.vm, network, mac, lambda *args: self._make(
             lib.disco_board_add_net, *args))
 

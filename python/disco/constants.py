@@ -7,8 +7,9 @@ from ._raw import lib
 
 __all__ = [
     "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
-    "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "RegClass",
-    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "reg", "reg_gpr",
+    "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "NetCopy", "RegClass",
+    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "reg",
+    "reg_gpr",
     "reg_fpr", "reg_cp0", "reg_tlb", "REG_PC", "REG_HI", "REG_LO", "REG_DELAY",
     "REG_DELAY_TARGET", "REG_LLBIT", "REG_INSNS", "REG_FIR", "REG_FCSR",
     "hypcall_word", "PAGE_BYTES", "WATCHES", "IRQ_LINES", "NET_FRAME_MAX",
@@ -105,6 +106,17 @@ class FloatingPoint(IntEnum):
 class MemoryOrder(IntEnum):
     SC = lib.DISCO_ORDER_SC
     TSO = lib.DISCO_ORDER_TSO
+
+
+class NetCopy(IntEnum):
+    """Why received bytes were copied, not mapped."""
+    HOST = lib.DISCO_NET_COPY_HOST
+    PARTIAL = lib.DISCO_NET_COPY_PARTIAL
+    SMALL = lib.DISCO_NET_COPY_SMALL
+    BUFFER = lib.DISCO_NET_COPY_BUFFER
+    OFFLOAD = lib.DISCO_NET_COPY_OFFLOAD
+    UNTOUCHED = lib.DISCO_NET_COPY_UNTOUCHED
+    REFUSED = lib.DISCO_NET_COPY_REFUSED
 
 
 class RegClass(IntEnum):

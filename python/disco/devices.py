@@ -112,7 +112,7 @@ def create_virtio_blk(vm, gpa: int, irq: int, disk, *,
 
 def create_virtio_net(vm, gpa: int, irq: int, network=None, *,
                       mac: Optional[bytes] = None) -> Nic:
-    """network: a NetBackend, Port, Switch, or None."""
+    """network: a NetBackend, Port, Subnet, or None."""
     return attach_net(vm, network, mac, lambda *args: vm._make(
         lib.disco_virtio_net_create, gpa, irq, *args))
 

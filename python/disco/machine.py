@@ -97,7 +97,7 @@ class Machine(Closable):
                    host's loop
     allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
 
-    close() closes its VMs, switches, schedulers and unused back ends first.
+    close() closes its VMs, subnets, schedulers and unused back ends first.
     """
 
     __slots__ = ("_keep", "_cpus")
@@ -169,9 +169,9 @@ class Machine(Closable):
         """VM(self, name, ...)."""
         return VM(self, name, **config)
 
-    def create_switch(self) -> "Switch":
-        """A learning Ethernet switch for network devices of any VMs."""
-        return Switch(self)
+    def create_subnet(self) -> "Subnet":
+        """A learning Ethernet subnet for network devices of any VMs."""
+        return Subnet(self)
 
     def create_scheduler(self, **config) -> "Scheduler":
         """Scheduler(self, ...)."""
@@ -247,7 +247,7 @@ class Machine(Closable):
 
 
 # At the end: these modules need the classes above.
-from .backends import FileDisk, Switch  # noqa: E402
+from .backends import FileDisk, Subnet  # noqa: E402
 from .memory import Page  # noqa: E402
 from .sched import Scheduler  # noqa: E402
 from .vm import VM, VmCore  # noqa: E402

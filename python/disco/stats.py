@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields
 from typing import Dict, Tuple
 
 from ._raw import ffi
-from .constants import (ExitReason, Order, PageFlags, PageKind, RegionKind,
-                        Trap)
+from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
+                        RegionKind, Trap)
 
 __all__ = ["MachineStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
-           "VcpuStats", "NicStats", "SwitchStats", "RegionInfo", "PageInfo", "ImageInfo"]
+           "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
+           "PageInfo", "ImageInfo"]
 
 
 @dataclass(frozen=True)
@@ -90,20 +91,40 @@ class VcpuStats:
 
 @dataclass(frozen=True)
 class NicStats:
+    """`rx_copied_bytes` goes by the name of the reason (NetCopy)."""
     tx_frames: int
     tx_bytes: int
     rx_frames: int
     rx_bytes: int
     rx_dropped: int
     errors: int
+    tx_bad_offload: int
+    rx_segments: int
+    rx_checksums: int
+    rx_remapped_bytes: int
+    rx_copied_bytes: Dict[str, int]
 
 
 @dataclass(frozen=True)
-class SwitchStats:
+class SubnetStats:
     ports: int
     frames: int
     bytes: int
     flooded: int
+    dropped: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class PortStats:
+    mac: bytes
+    sent_frames: int
+    sent_bytes: int
+    flooded: int
+    refused: int
+    refused_rate: int
+    taken_frames: int
+    taken_bytes: int
     dropped: int
 
 
@@ -141,6 +162,9 @@ _CONVERT = {
     ("VcpuStats", "exits"):
         lambda v: {r.name.lower(): v[r] for r in ExitReason},
     ("VcpuStats", "exceptions"): tuple,
+    ("NicStats", "rx_copied_bytes"):
+        lambda v: {r.name.lower(): v[r] for r in NetCopy},
+    ("PortStats", "mac"): lambda v: bytes(v)[:6],
     ("VcpuStats", "traps"): lambda v: {t.name.lower(): v[t] for t in Trap},
     ("RegionInfo", "kind"): RegionKind,
     ("RegionInfo", "key"): lambda v: ffi.string(v).decode("utf-8", "replace"),

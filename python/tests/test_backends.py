@@ -257,7 +257,7 @@ def test_refused_backends_stay_ours(disk_vm, tmp_path):
     disco.create_virtio_blk(disk_vm, SLOT + 0x1000, 9, file)
     assert file.closed
     with disco.Machine() as other:
-        foreign = other.create_switch().port()
+        foreign = other.create_subnet().port()
         with pytest.raises(ValueError):
             disco.create_virtio_net(disk_vm, SLOT + 0x2000, 10, foreign)
 
@@ -345,32 +345,74 @@ def test_exception_in_send(disk_vm):
         device.send(FRAME)
 
 
-def test_switch(machine):
-    switch = machine.create_switch()
+def test_subnet(machine):
+    subnet = machine.create_subnet()
     nets = []
     for i in range(2):
         vm = machine.create_vm()
         vm.map_ram(0, 1 << 20)
-        disco.create_virtio_net(vm, SLOT, 8, switch if i else switch.port())
+        disco.create_virtio_net(vm, SLOT, 8, subnet if i else subnet.port())
         nets.append(Net(vm, SLOT))
     nets[0].send(FRAME)
     assert nets[1].received() == [FRAME] and nets[0].received() == []
-    stats = switch.stats()
+    stats = subnet.stats()
     assert (stats.ports, stats.frames) == (2, 1)
     with pytest.raises(disco.BusyError):
-        switch.close()
-    spare = switch.port()
-    assert switch.stats().ports == 3
+        subnet.close()
+    spare = subnet.port()
+    assert subnet.stats().ports == 3
     spare.close()
     for net in nets:
         net.vm.close()
-    switch.close()
+    subnet.close()
     with pytest.raises(disco.ClosedError):
-        switch.port()
+        subnet.port()
 
 
-def test_dropped_switch_lives_with_its_ports(machine, disk_vm):
-    disco.create_virtio_net(disk_vm, SLOT, 8, machine.create_switch())
+def test_ports(machine, disk_vm):
+    subnet = machine.create_subnet()
+    mac = bytes.fromhex("020000000001")
+    port = subnet.port(mac=mac, locked=True, mtu=9000, rate_bytes=1000)
+    assert subnet.port_stats(port.number).mac == mac
+    with pytest.raises(KeyError):
+        subnet.port_stats(port.number + 1)
+    with pytest.raises(disco.ExistsError):
+        subnet.port(mac=mac)
+    with pytest.raises(ValueError):
+        subnet.port(mac=b"short")
+    number = port.number
+    records = []
+    subnet.capture(records.append, snap=20)
+    with pytest.raises(disco.ExistsError):
+        subnet.capture(records.append)
+    nic = disco.create_virtio_net(disk_vm, SLOT, 8, port)
+    device = Net(disk_vm, SLOT)
+    device.send(FRAME)
+    device.send(b"\2" * 64)  # a foreign address
+    subnet.capture(None)
+    device.send(FRAME)
+    stats = subnet.port_stats(number)
+    assert (stats.sent_frames, stats.refused) == (2, 1)
+    assert records[0][:4] == bytes.fromhex("4d3cb2a1")
+    assert records[1][16:] == FRAME[:20] and len(records) == 2
+    assert nic.stats().rx_copied_bytes["host"] == 0
+
+
+def test_failing_capture(machine, disk_vm):
+    subnet = machine.create_subnet()
+
+    def write(data):
+        raise OSError("disk full")
+
+    with pytest.raises(OSError):
+        subnet.capture(write)
+    device = disco.create_virtio_net(disk_vm, SLOT, 8, subnet)
+    assert device.stats().errors == 0
+    Net(disk_vm, SLOT).send(FRAME)
+
+
+def test_dropped_subnet_lives_with_its_ports(machine, disk_vm):
+    disco.create_virtio_net(disk_vm, SLOT, 8, machine.create_subnet())
     gc.collect()
     device = Net(disk_vm, SLOT)
     device.send(FRAME)

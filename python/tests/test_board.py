@@ -117,7 +117,7 @@ def test_disks_and_cards(machine, tmp_path):
     board.add_disk(Zeros(1 << 20))
     board.add_disk(image, readonly=True)
     nic = board.add_net()
-    switched = board.add_net(machine.create_switch(), mac=b"\2\0\0\0\0\7")
+    switched = board.add_net(machine.create_subnet(), mac=b"\2\0\0\0\0\7")
     out = []
     console = board.add_console(out.append)
     board.add_rng()

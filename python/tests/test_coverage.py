@@ -103,7 +103,8 @@ def test_callbacks():
     ("disco_sched_config", "sched.py"), ("disco_board_config", "board.py"),
     ("disco_board_image", "board.py"),
     ("disco_block_backend", "backends.py"),
-    ("disco_net_backend", "backends.py"),
+    ("disco_net_backend", "backends.py"), ("disco_port_config", "backends.py"),
+    ("disco_capture", "backends.py"),
     ("disco_char_backend", "devices.py"), ("disco_exit", "vcpu.py"),
     ("disco_error", "errors.py"), ("disco_mmio_access", "_callbacks.py")])
 def test_fields(ctype, owner):
@@ -118,7 +119,8 @@ def test_fields(ctype, owner):
     ("disco_machine_stats", disco.MachineStats),
     ("disco_node_stats", disco.NodeStats), ("disco_vm_stats", disco.VmStats),
     ("disco_vcpu_stats", disco.VcpuStats), ("disco_nic_stats", disco.NicStats),
-    ("disco_switch_stats", disco.SwitchStats),
+    ("disco_subnet_stats", disco.SubnetStats),
+    ("disco_port_stats", disco.PortStats),
     ("disco_region_info", disco.RegionInfo),
     ("disco_page_info", disco.PageInfo),
     ("disco_move_stats", disco.MoveStats),

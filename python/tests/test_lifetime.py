@@ -38,7 +38,7 @@ def test_without_the_cycle_collector():
         vm.map_mmio(g.DEVICE, 16, "dev", read=lambda access: 0)
         vm.create_timer(lambda now: None)
         vm.create_vcpu().start(g.ENTRY)
-        disco.create_virtio_net(vm, 0x1c100000, 8, machine.create_switch())
+        disco.create_virtio_net(vm, 0x1c100000, 8, machine.create_subnet())
         cores = machine._core, vm._core
         del vm, machine
         assert not cores[0].cell and not cores[1].cell

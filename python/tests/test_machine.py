@@ -110,13 +110,13 @@ def test_clock_that_fails():
 def test_close_closes_what_is_on_it():
     m = disco.Machine()
     vm = m.create_vm()
-    switch = m.create_switch()
-    port = switch.port()
+    subnet = m.create_subnet()
+    port = subnet.port()
     sched = m.create_scheduler()
     assert m.vms == [vm]
     m.close()
     m.close()
-    for what in (vm, switch, port, sched):
+    for what in (vm, subnet, port, sched):
         assert what.closed
         with pytest.raises(disco.ClosedError):
             what.ptr

@@ -1,14 +1,11 @@
 /*
  * virtio_net.c - virtio network device: one receive and one transmit queue,
- * mergeable receive buffers, no offloads.
- *
- * Frames come in on any thread through disco_nic_deliver and wait in a bounded
- * list while the guest has no buffer; delivering never sends, so that devices
- * connected in a circle do not recurse.
+ * mergeable receive buffers; checksum and TCP segmentation offloads when the
+ * back end takes packets.
  *
  * Lock: the transport's; the back end is called without it.
  */
-#include <disco/board.h>
+#include "devices/virtio_net.h"
 
 #include <string.h>
 #include <linux/virtio_net.h>
@@ -16,257 +13,54 @@
 #include "base/bits.h"
 #include "base/config.h"
 #include "devices/dev.h"
-#include "devices/virtio_mmio.h"
 
 enum {
-    NET_RX = 0,
-    NET_TX = 1,
     NET_DEVICE_ID = 1,
-    FRAME_MIN = 14,
-    HEADER_BYTES = 12,
-    HEADER_NUM_BUFFERS = 10,
-    MAC_BYTES = 6,
     CONFIG_STATUS = 6,
-    CONFIG_BYTES = 8,
-
-    /* Frames that wait for the guest. */
-    WAITING_FRAMES_MAX = 256,
-    WAITING_BYTES_MAX = 4 << 20,
-    /* Buffers that one frame may be spread over. */
-    RX_CHAINS_MAX = 64
+    CONFIG_MTU = 10,
+    CONFIG_BYTES = 12,
+    MTU_MIN = 68,
+    MTU_MAX = 65535
 };
 
-struct waiting_frame {
-    struct waiting_frame *next;
-    uint64_t bytes;
-    uint8_t data[];
-};
+/* --- Delivering ---------------------------------------------------------- */
 
-struct disco_nic {
-    struct vio vio;
-    disco_net_backend backend;
-    disco_nic_stats stats;
-    struct waiting_frame *first; /* oldest */
-    struct waiting_frame *last;
-    uint32_t waiting;
-    uint64_t waiting_bytes;
-    struct virtq_chain rx_chain; /* first buffer of a frame */
-    struct virtq_chain rx_more;  /* the others, one after the other */
-    struct virtq_chain tx_chain;
-    uint8_t tx_frame[DISCO_NET_FRAME_MAX]; /* the running transmit step's */
-};
-
-/* --- Receive ------------------------------------------------------------- */
-
-enum { RX_PLACED, RX_NO_BUFFER, RX_DROPPED };
-
-/* Buffers filled for one frame, not yet returned. */
-struct rx_fill {
-    uint32_t count;
-    uint16_t head[RX_CHAINS_MAX];
-    uint32_t bytes[RX_CHAINS_MAX];
-};
-
-/* Return the buffers, all at once: the driver must not see half a frame. */
-static int rx_return(struct disco_nic *nic, const struct rx_fill *fill,
-                     disco_status err)
+disco_status nic_deliver(disco_nic *nic, const disco_net_packet *packet,
+                         struct net_held *held)
 {
-    struct virtq *vq = &nic->vio.queue[NET_RX];
-    uint8_t header[HEADER_BYTES] = { 0 };
-    uint32_t i;
+    disco_status err;
 
-    store_le16(header + HEADER_NUM_BUFFERS, (uint16_t)fill->count);
-    if (!err)
-        err =
-            virtq_write(nic->vio.vm, &nic->rx_chain, 0, header, sizeof(header));
-    for (i = 0; i < fill->count; i++)
-        virtq_stage(vq, fill->head[i], err ? 0 : fill->bytes[i]);
-    virtq_publish(vq);
-    vio_signal(&nic->vio, NET_RX);
-    if (!err)
-        return RX_PLACED;
-    nic->stats.errors++;
-    return RX_DROPPED;
-}
-
-/* Fill the next buffer with as much as it takes.  Returns the bytes taken. */
-static uint64_t rx_fill_one(struct disco_nic *nic,
-                            const struct virtq_chain *chain,
-                            struct rx_fill *fill, const uint8_t *data,
-                            uint64_t bytes, disco_status *err)
-{
-    uint64_t skip = fill->count == 0 ? HEADER_BYTES : 0;
-    uint64_t room = chain->in_bytes - skip;
-
-    fill->head[fill->count] = chain->head;
-    fill->bytes[fill->count] = 0;
-    if (chain->in_bytes < skip) {
-        fill->count++;
-        *err = DISCO_E_FAULT;
-        return 0;
-    }
-    if (bytes > room)
-        bytes = room;
-    *err = virtq_write(nic->vio.vm, chain, skip, data, bytes);
-    fill->bytes[fill->count++] = (uint32_t)(skip + bytes);
-    return bytes;
-}
-
-/*
- * Put a frame into the guest's buffers.  With mergeable buffers it takes as
- * many as it needs; when there are not enough, those taken go back unread.
- */
-static int rx_place(struct disco_nic *nic, const uint8_t *frame, uint64_t bytes)
-{
-    struct virtq *vq = &nic->vio.queue[NET_RX];
-    uint32_t limit = RX_CHAINS_MAX;
-    struct rx_fill fill;
-    uint64_t done = 0;
-    disco_status err = 0;
-
-    fill.count = 0;
-    if (!vio_has_feature(&nic->vio, VIRTIO_NET_F_MRG_RXBUF))
-        limit = 1;
-    else if (vq->num < limit)
-        limit = vq->num;
-    while (done < bytes && !err) {
-        struct virtq_chain *chain = fill.count ? &nic->rx_more : &nic->rx_chain;
-
-        if (fill.count == limit) {
-            /* Buffers too small for any frame of this size. */
-            virtq_unpop(vq, fill.count);
-            return RX_DROPPED;
-        }
-        if (!vio_pop(&nic->vio, NET_RX, chain)) {
-            virtq_unpop(vq, fill.count);
-            return RX_NO_BUFFER;
-        }
-        done +=
-            rx_fill_one(nic, chain, &fill, frame + done, bytes - done, &err);
-    }
-    return rx_return(nic, &fill, err);
-}
-
-static void rx_count(struct disco_nic *nic, int result, uint64_t bytes)
-{
-    if (result == RX_PLACED) {
-        nic->stats.rx_frames++;
-        nic->stats.rx_bytes += bytes;
-    } else {
-        nic->stats.rx_dropped++;
-    }
-}
-
-static disco_status rx_wait(struct disco_nic *nic, const void *frame,
-                            uint64_t bytes)
-{
-    struct waiting_frame *copy;
-
-    if (nic->waiting >= WAITING_FRAMES_MAX ||
-        nic->waiting_bytes + bytes > WAITING_BYTES_MAX)
+    if (!vio_enter(&nic->vio))
         return DISCO_E_BUSY;
-    copy = dev_alloc(nic->vio.machine, sizeof(*copy) + bytes);
-    if (!copy)
-        return DISCO_E_BUSY;
-    copy->bytes = bytes;
-    memcpy(copy->data, frame, bytes);
-    if (nic->last)
-        nic->last->next = copy;
-    else
-        nic->first = copy;
-    nic->last = copy;
-    nic->waiting++;
-    nic->waiting_bytes += bytes;
-    return 0;
+    err = net_rx_deliver(nic, packet, held);
+    vio_leave(&nic->vio);
+    return err;
 }
 
-static void rx_drop_first(struct disco_nic *nic)
+disco_status disco_nic_deliver_packet(disco_nic *nic,
+                                      const disco_net_packet *packet)
 {
-    struct waiting_frame *frame = nic->first;
+    disco_net_packet copy;
+    disco_status err;
 
-    nic->first = frame->next;
-    if (!nic->first)
-        nic->last = NULL;
-    nic->waiting--;
-    nic->waiting_bytes -= frame->bytes;
-    dev_free(nic->vio.machine, frame, sizeof(*frame) + frame->bytes);
-}
-
-static uint32_t rx_step(struct disco_nic *nic)
-{
-    struct waiting_frame *frame = nic->first;
-    uint32_t cost;
-    int result;
-
-    if (!frame || !vio_queue_live(&nic->vio, NET_RX))
-        return 0;
-    result = rx_place(nic, frame->data, frame->bytes);
-    if (result == RX_NO_BUFFER)
-        return 0;
-    rx_count(nic, result, frame->bytes);
-    cost = VIO_STEP_COST + (uint32_t)frame->bytes;
-    rx_drop_first(nic);
-    return cost;
+    if (!nic || !packet)
+        return DISCO_E_INVAL;
+    err = config_copy(&copy, sizeof(copy), packet);
+    if (!err)
+        err = net_packet_check(&copy);
+    return err ? err : nic_deliver(nic, &copy, NULL);
 }
 
 disco_status disco_nic_deliver(disco_nic *nic, const void *frame,
                                uint64_t bytes)
 {
-    int result = RX_NO_BUFFER;
-    disco_status err = 0;
+    disco_net_packet packet;
+    disco_net_fragment fragment;
 
-    if (!nic || !frame || bytes < FRAME_MIN || bytes > DISCO_NET_FRAME_MAX)
+    if (!nic || !frame || bytes < NET_FRAME_MIN || bytes > DISCO_NET_FRAME_MAX)
         return DISCO_E_INVAL;
-    if (!vio_enter(&nic->vio))
-        return DISCO_E_BUSY;
-    if (!vio_queue_live(&nic->vio, NET_RX)) {
-        /* The cable is in, but nobody listens. */
-        err = DISCO_E_BUSY;
-    } else {
-        /* Never overtake frames that wait. */
-        if (!nic->first)
-            result = rx_place(nic, frame, bytes);
-        if (result == RX_NO_BUFFER)
-            err = rx_wait(nic, frame, bytes);
-        else
-            rx_count(nic, result, bytes);
-    }
-    if (err)
-        nic->stats.rx_dropped++;
-    vio_leave(&nic->vio);
-    return err;
-}
-
-/* --- Transmit ------------------------------------------------------------ */
-
-static uint32_t tx_step(struct disco_nic *nic)
-{
-    struct vio *vio = &nic->vio;
-    struct virtq_chain *chain = &nic->tx_chain;
-    uint64_t bytes;
-    int good;
-
-    if (!vio_pop(vio, NET_TX, chain))
-        return 0;
-    bytes = chain->out_bytes - HEADER_BYTES;
-    good = chain->out_bytes >= HEADER_BYTES + FRAME_MIN &&
-           bytes <= DISCO_NET_FRAME_MAX &&
-           virtq_read(vio->vm, chain, HEADER_BYTES, nic->tx_frame, bytes) == 0;
-    virtq_push(&vio->queue[NET_TX], chain->head, 0);
-    vio_signal(vio, NET_TX);
-    if (!good) {
-        nic->stats.errors++;
-        return VIO_STEP_COST;
-    }
-    nic->stats.tx_frames++;
-    nic->stats.tx_bytes += bytes;
-    if (nic->backend.send) {
-        /* The frame is ours until this step ends, whatever the guest does. */
-        lock_give(&vio->lock);
-        nic->backend.send(nic->backend.opaque, nic->tx_frame, bytes);
-        lock_take(&vio->lock);
-    }
-    return VIO_STEP_COST + (uint32_t)bytes;
+    net_packet_of_frame(&packet, &fragment, frame, bytes);
+    return nic_deliver(nic, &packet, NULL);
 }
 
 /* --- The device ---------------------------------------------------------- */
@@ -275,17 +69,13 @@ static uint32_t net_step(struct vio *vio, uint32_t queue)
 {
     struct disco_nic *nic = container_of(vio, struct disco_nic, vio);
 
-    return queue == NET_RX ? rx_step(nic) : tx_step(nic);
+    return queue == NET_RX ? net_rx_step(nic) : net_tx_step(nic);
 }
 
 static void net_stop(struct vio *vio, uint32_t queue)
 {
-    struct disco_nic *nic = container_of(vio, struct disco_nic, vio);
-
-    while (queue == NET_RX && nic->first) {
-        nic->stats.rx_dropped++;
-        rx_drop_first(nic);
-    }
+    if (queue == NET_RX)
+        net_rx_stop(container_of(vio, struct disco_nic, vio));
 }
 
 static void net_close(struct vio *vio)
@@ -318,6 +108,8 @@ disco_status disco_nic_stats_get(disco_nic *nic, disco_nic_stats *out)
     return config_give(out, &stats, sizeof(stats));
 }
 
+/* --- Making one ---------------------------------------------------------- */
+
 /*
  * A locally administered address that repeats from run to run and differs
  * between the devices of a VM and between VMs of different names.
@@ -333,25 +125,56 @@ static void make_mac(uint8_t *mac, disco_vm *vm, uint64_t gpa)
     hash ^= hash >> 29;
     hash *= UINT64_C(0xbf58476d1ce4e5b9);
     hash ^= hash >> 32;
-    for (i = 0; i < MAC_BYTES; i++)
+    for (i = 0; i < NET_MAC_BYTES; i++)
         mac[i] = (uint8_t)(hash >> (8 * i));
     mac[0] = 0x02;
 }
 
-static void net_set_config(struct disco_nic *nic, const uint8_t *mac,
-                           uint64_t gpa)
+static void set_mac(struct disco_nic *nic, const uint8_t *mac, uint64_t gpa)
+{
+    static const uint8_t none[NET_MAC_BYTES] = { 0 };
+    struct vio *vio = &nic->vio;
+
+    if (!mac && memcmp(nic->backend.mac, none, NET_MAC_BYTES) != 0)
+        mac = nic->backend.mac;
+    if (mac)
+        memcpy(vio->config, mac, NET_MAC_BYTES);
+    else
+        make_mac(vio->config, vio->vm, gpa);
+}
+
+static void set_features(struct disco_nic *nic)
 {
     struct vio *vio = &nic->vio;
 
     vio->features |= VIO_FEATURE(VIRTIO_NET_F_MAC) |
                      VIO_FEATURE(VIRTIO_NET_F_STATUS) |
                      VIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF);
-    if (mac)
-        memcpy(vio->config, mac, MAC_BYTES);
-    else
-        make_mac(vio->config, vio->vm, gpa);
     store_le16(vio->config + CONFIG_STATUS, VIRTIO_NET_S_LINK_UP);
     vio->config_bytes = CONFIG_BYTES;
+    if (nic->backend.mtu) {
+        vio->features |= VIO_FEATURE(VIRTIO_NET_F_MTU);
+        store_le16(vio->config + CONFIG_MTU, (uint16_t)nic->backend.mtu);
+    }
+    if (!nic->backend.send_packet)
+        return;
+    vio->features |= VIO_FEATURE(VIRTIO_NET_F_CSUM) |
+                     VIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) |
+                     VIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |
+                     VIO_FEATURE(VIRTIO_NET_F_HOST_ECN) |
+                     VIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) |
+                     VIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |
+                     VIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) |
+                     VIO_FEATURE(VIRTIO_NET_F_GUEST_ECN);
+}
+
+static disco_status check_backend(disco_vm *vm, uint64_t gpa,
+                                  const disco_net_backend *be)
+{
+    if (be->mtu && (be->mtu < MTU_MIN || be->mtu > MTU_MAX))
+        return dev_fail(vm, DISCO_E_INVAL, "virtio-net", gpa,
+                        "the back end's MTU is not in 68..65535");
+    return 0;
 }
 
 disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
@@ -374,6 +197,8 @@ disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
 
     if (!err)
         err = config_copy(&copy, sizeof(copy), be);
+    if (!err)
+        err = check_backend(vm, gpa, &copy);
     if (err)
         return err;
     nic = dev_alloc(disco_vm_machine(vm), sizeof(*nic));
@@ -384,10 +209,13 @@ disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         dev_free(disco_vm_machine(vm), nic, sizeof(*nic));
         return err;
     }
-    net_set_config(nic, mac, gpa);
+    nic->backend = copy;
+    set_mac(nic, mac, gpa);
+    set_features(nic);
+    /* Until it is mapped, the back end stays the caller's. */
+    nic->backend = (disco_net_backend){ 0 };
     err = vio_map(&nic->vio, gpa);
     if (err) {
-        /* The back end stays the caller's. */
         net_destroy(&nic->vio);
         return err;
     }

@@ -37,7 +37,7 @@ struct fuzz {
     disco_uart *uart;
     disco_vconsole *console;
     disco_nic *nic[2];
-    disco_switch *sw;
+    disco_subnet *subnet;
     struct driver driver[SLOTS];
     uint8_t disk[DISK_BYTES];
     uint32_t count;
@@ -124,11 +124,11 @@ static void make_others(struct fuzz *f)
 
     require(
         !disco_virtio_blk_create(f->vm, VIRTIO + 2 * SLOT_BYTES, 10, &disk));
-    require(!disco_switch_create(f->machine, &f->sw));
+    require(!disco_subnet_create(f->machine, &f->subnet));
     for (i = 0; i < 2; i++) {
         disco_net_backend port = { .size = sizeof(port) };
 
-        require(!disco_switch_port(f->sw, &port));
+        require(!disco_subnet_port(f->subnet, NULL, &port, NULL));
         require(!disco_virtio_net_create(f->vm, VIRTIO + (3 + i) * SLOT_BYTES,
                                          11 + i, NULL, &port, &f->nic[i]));
     }
@@ -249,7 +249,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_vm_free(f->vm);
     while (f->count > 0)
         disk_complete(f, 0);
-    require(!disco_switch_destroy(f->sw));
+    require(!disco_subnet_destroy(f->subnet));
     require(fake_machine_free(f->machine) == 0);
     free(f);
     return 0;

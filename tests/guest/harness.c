@@ -25,7 +25,7 @@ struct run {
     const struct guest_config *config;
     uint32_t vms, cpus;
     disco_machine *machine;
-    disco_switch *sw;
+    disco_subnet *subnet;
     struct vm vm[HARNESS_VMS];
     void *elf;
     uint64_t elf_bytes;
@@ -120,7 +120,7 @@ static const char *add_devices(struct run *run, struct vm *vm)
         disco_net_backend port = { .size = sizeof(port) };
         disco_nic *nic;
 
-        if (disco_switch_port(run->sw, &port) ||
+        if (disco_subnet_port(run->subnet, NULL, &port, NULL) ||
             disco_board_add_net(vm->board, NULL, &port, &nic))
             error = "network";
     }
@@ -181,8 +181,8 @@ static const char *make_all(struct run *run, const char *folder)
     config.node_bytes = UINT64_C(1) << 30;
     if (disco_machine_create(&config, &run->machine, NULL))
         return "machine";
-    if (disco_switch_create(run->machine, &run->sw))
-        return "switch";
+    if (disco_subnet_create(run->machine, &run->subnet))
+        return "subnet";
     for (uint32_t i = 0; i < run->vms && !error; i++)
         error = make_vm(run, i);
     return error;
@@ -193,8 +193,8 @@ static void destroy_all(struct run *run)
     for (uint32_t i = 0; i < run->vms; i++)
         if (run->vm[i].vm)
             disco_vm_destroy(run->vm[i].vm);
-    if (run->sw)
-        disco_switch_destroy(run->sw);
+    if (run->subnet)
+        disco_subnet_destroy(run->subnet);
     disco_machine_destroy(run->machine);
     free(run->elf);
 }

@@ -26,7 +26,7 @@ struct station {
 
 struct fixture {
     disco_machine *machine;
-    disco_switch *sw;
+    disco_subnet *subnet;
     struct station at[VMS];
 };
 
@@ -37,7 +37,7 @@ static void station_new(struct fixture *f, struct station *s, int i)
     uint16_t n;
 
     s->vm = fake_vm_new(f->machine, "vm");
-    assert_int_equal(disco_switch_port(f->sw, &be), 0);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &be, NULL), 0);
     assert_int_equal(disco_virtio_net_create(s->vm, GPA, 8, mac, &be, &s->nic),
                      0);
     driver_start(&s->driver, s->vm, GPA, 0, 2, NUM);
@@ -57,7 +57,7 @@ static int setup(void **state)
     memset(f, 0, sizeof(*f));
     *state = f;
     f->machine = fake_machine_new();
-    if (disco_switch_create(f->machine, &f->sw))
+    if (disco_subnet_create(f->machine, &f->subnet))
         return -1;
     for (i = 0; i < VMS; i++)
         station_new(f, &f->at[i], i);
@@ -70,10 +70,10 @@ static int teardown(void **state)
     int i, err = 0;
 
     for (i = 0; i < VMS; i++) {
-        err |= disco_switch_destroy(f->sw) != DISCO_E_BUSY;
+        err |= disco_subnet_destroy(f->subnet) != DISCO_E_BUSY;
         fake_vm_free(f->at[i].vm);
     }
-    err |= disco_switch_destroy(f->sw) != 0;
+    err |= disco_subnet_destroy(f->subnet) != 0;
     return err || fake_machine_free(f->machine) != 0;
 }
 
@@ -114,11 +114,11 @@ static int got(struct fixture *f, int i)
     return fake_load8(s->vm, RXBUF + id * 2048 + 12 + 14);
 }
 
-static disco_switch_stats stats(struct fixture *f)
+static disco_subnet_stats stats(struct fixture *f)
 {
-    disco_switch_stats s = { .size = sizeof(s) };
+    disco_subnet_stats s = { .size = sizeof(s) };
 
-    assert_int_equal(disco_switch_stats_get(f->sw, &s), 0);
+    assert_int_equal(disco_subnet_stats_get(f->subnet, &s), 0);
     return s;
 }
 
@@ -277,24 +277,26 @@ static void bad_arguments(void **state)
     struct fixture *f = *state;
     disco_net_backend be = { .size = 4 };
     disco_net_backend full = { .size = sizeof(full) };
-    disco_switch *sw;
+    disco_subnet *subnet;
     int i;
 
-    assert_int_equal(disco_switch_create(NULL, &sw), DISCO_E_INVAL);
+    assert_int_equal(disco_subnet_create(NULL, &subnet), DISCO_E_INVAL);
     f->machine->fail_in = 0;
-    assert_int_equal(disco_switch_create(f->machine, &sw), DISCO_E_NOMEM);
-    assert_int_equal(disco_switch_port(f->sw, &be), DISCO_E_INVAL);
+    assert_int_equal(disco_subnet_create(f->machine, &subnet), DISCO_E_NOMEM);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &be, NULL),
+                     DISCO_E_INVAL);
     f->machine->fail_in = 0;
-    assert_int_equal(disco_switch_port(f->sw, &full), DISCO_E_NOMEM);
-    assert_int_equal(disco_switch_destroy(NULL), 0);
-    assert_int_equal(disco_switch_create(f->machine, &sw), 0);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &full, NULL),
+                     DISCO_E_NOMEM);
+    assert_int_equal(disco_subnet_destroy(NULL), 0);
+    assert_int_equal(disco_subnet_create(f->machine, &subnet), 0);
     for (i = 0; i < 2; i++) {
-        assert_int_equal(disco_switch_port(sw, &full), 0);
-        assert_int_equal(disco_switch_destroy(sw), DISCO_E_BUSY);
+        assert_int_equal(disco_subnet_port(subnet, NULL, &full, NULL), 0);
+        assert_int_equal(disco_subnet_destroy(subnet), DISCO_E_BUSY);
         full.send(full.opaque, "short", 5);
         full.release(full.opaque);
     }
-    assert_int_equal(disco_switch_destroy(sw), 0);
+    assert_int_equal(disco_subnet_destroy(subnet), 0);
 }
 
 int main(void)
