@@ -15,7 +15,7 @@ enum { DISK_BYTES = 8 << 20 };
 /* An empty raw disk that vanishes with the last user of the open file. */
 static disco_block_backend make_disk(disco_machine *machine)
 {
-    disco_block_backend disk = { sizeof(disk), 0, 0, NULL, NULL, NULL };
+    disco_block_backend disk = { .size = sizeof(disk) };
     char path[] = "/tmp/disco-demo-XXXXXX";
     int fd = mkstemp(path);
 

@@ -133,28 +133,59 @@ DISCO_API disco_status disco_page_drop(disco_machine *machine, disco_page page);
 
 enum { DISCO_BLOCK_READ = 1, DISCO_BLOCK_WRITE = 2, DISCO_BLOCK_FLUSH = 3 };
 
+enum {
+    DISCO_BLOCK_BYTES = 4096, /* what `pages` of a request counts in */
+    /* The request has `pages`: only to a back end that says it takes them. */
+    DISCO_BLOCK_REQUEST_PAGES = 1
+};
+
 /*
  * One request.  `data` belongs to the device until completion; offset and bytes
  * are multiples of 512 inside the disk.  The back end completes every request
  * exactly once with disco_block_complete, inside submit or later, on any
  * thread.  `cookie` is the back end's to use.
+ *
+ * With DISCO_BLOCK_REQUEST_PAGES there is one page for each block of 4096 bytes
+ * of the disk that the range touches, in order.
+ *   READ   data is NULL.  Before it completes the request with 0, the back end
+ *          puts a reference to the block's content into each page; the device
+ *          drops them.  With another status it leaves them 0.
+ *   WRITE  a page that is not 0 is the new content of that whole block, the
+ *          device's and held until completion.  Else the bytes are in `data`,
+ *          where they are without pages.
  */
 typedef struct disco_block_request {
     uint32_t op;
-    uint32_t reserved;
+    uint32_t flags; /* DISCO_BLOCK_REQUEST_* */
     uint64_t offset_bytes;
     uint64_t bytes;
     void *data;
     void *cookie;
     void *device; /* the library's */
     void (*done)(struct disco_block_request *request, disco_status status);
+    disco_page *pages;
 } disco_block_request;
 
 /* Status 0, or DISCO_E_IO (anything negative counts as that).  Thread: any. */
 DISCO_API void disco_block_complete(disco_block_request *request,
                                     disco_status status);
 
-enum { DISCO_BLOCK_READONLY = 1 };
+enum {
+    DISCO_BLOCK_READONLY = 1,
+    DISCO_BLOCK_PAGE_READS = 2, /* takes READ requests with pages */
+    DISCO_BLOCK_PAGE_WRITES = 4 /* ... and WRITE requests */
+};
+
+/* What became of the bytes of a read with pages, by reason. */
+typedef struct disco_block_account {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t mapped_bytes; /* the guest has the block's own frame */
+    uint64_t
+        copied_unaligned_bytes;    /* the guest's buffer is not page-aligned */
+    uint64_t copied_short_bytes;   /* less than a whole block */
+    uint64_t copied_refused_bytes; /* pinned page, host memory */
+} disco_block_account;
 
 /*
  * submit   start a request; never fails itself (complete with E_IO instead).
@@ -164,6 +195,8 @@ enum { DISCO_BLOCK_READONLY = 1 };
  * release  the device no longer uses the back end; no request is open.  When
  *          requests outlive the VM, this is inside the last completion.  None
  *          may outlive the machine.
+ * account  told by the device after a read with pages; may be NULL.  Any
+ *          thread.
  */
 typedef struct disco_block_backend {
     uint32_t size;
@@ -172,17 +205,105 @@ typedef struct disco_block_backend {
     void *opaque;
     void (*submit)(void *opaque, disco_block_request *request);
     void (*release)(void *opaque);
+    void (*account)(void *opaque, const disco_block_account *account);
 } disco_block_backend;
 
 /*
  * Ready-made back end over a raw file (regular file or block device): requests
- * are done in submit.  An exclusive lock refuses a second writer (BUSY).
- * `out` is filled; out->release closes the file.  Errors: NOENT, PERM, IO,
- * BUSY, INVAL (size not a multiple of 512), NOMEM.  Thread: any.
+ * are done in submit, nothing is cached.  An exclusive lock refuses a second
+ * writer (BUSY).  `out` is filled; out->release closes the file.  Errors:
+ * NOENT, PERM, IO, BUSY, INVAL (size not a multiple of 512), NOMEM.  Thread:
+ * any.
  */
 DISCO_API disco_status disco_block_open_file(disco_machine *machine,
                                              const char *path, uint32_t flags,
                                              disco_block_backend *out);
+
+/* --- Disks over the machine's block cache (the paper, 4.2.2) --- */
+
+/*
+ * An image: what disks show.  Its blocks are cached in frames of the machine as
+ * long as it is open (disco_machine_config.cache_bytes), for all disks of all
+ * VMs.
+ */
+typedef struct disco_image disco_image;
+
+/*
+ * Open a raw file or block device as an image.  A file that is open already, by
+ * whatever name, gives the same image again: it is counted.  As long as it is
+ * open, nobody who asks for locks writes the file.  Errors: NOENT, PERM, IO,
+ * BUSY (somebody writes it), INVAL (no file, size not a multiple of 512),
+ * NOMEM.  Thread: any.
+ */
+DISCO_API disco_status disco_image_open(disco_machine *machine,
+                                        const char *path, disco_image **out);
+
+/*
+ * The same over a block back end of the host's, which is taken: released after
+ * the last use.  When the call fails it stays the caller's.  Its content must
+ * not change but through an exclusive disk.  Requests come without pages, from
+ * any thread.  Errors: INVAL, NOMEM.
+ */
+DISCO_API disco_status disco_image_open_backend(disco_machine *machine,
+                                                const disco_block_backend *be,
+                                                disco_image **out);
+
+/* Give a reference back; NULL is fine.  Disks hold their own, so that an image
+ * may be closed as soon as they are open.  Thread: any. */
+DISCO_API void disco_image_close(disco_image *image);
+
+/* Bytes of the image; 0 for NULL. */
+DISCO_API uint64_t disco_image_bytes(const disco_image *image);
+
+enum {
+    /* Any number of disks; writes are refused. */
+    DISCO_DISK_READONLY = 1,
+    /* Any number of disks; each keeps the blocks it writes to itself, in
+     * machine frames, until it is released.  The image never changes. */
+    DISCO_DISK_COW = 2,
+    /* The only disk of the image.  A write is in the file when it completes
+     * (not before), a flush when it is on stable storage. */
+    DISCO_DISK_EXCLUSIVE = 3
+};
+
+typedef struct disco_disk_config {
+    uint32_t size;
+    uint32_t mode;       /* DISCO_DISK_* */
+    uint32_t node;       /* where its frames come from, if there are any */
+    uint32_t reserved;   /* 0 */
+    const char *overlay; /* file for a COW disk's writes: UNSUPPORTED, NULL */
+} disco_disk_config;
+
+/*
+ * A disk that shows an image, as a back end; out->release ends it.  Reads with
+ * pages get the cached frames.  Errors: INVAL, UNSUPPORTED, PERM (EXCLUSIVE of
+ * what can only be read), BUSY (EXCLUSIVE beside any other disk, here or in
+ * another process; any disk beside an exclusive one), NOMEM.  Thread: any.
+ */
+DISCO_API disco_status disco_disk_open(disco_image *image,
+                                       const disco_disk_config *config,
+                                       disco_block_backend *out);
+
+/* Figures of the block cache and all disks.  Values are taken one by one. */
+typedef struct disco_cache_stats {
+    uint32_t size;
+    uint32_t images;         /* open */
+    uint64_t limit_blocks;   /* of 4096 bytes, as all blocks here */
+    uint64_t blocks;         /* cached, pages of kernels and initrds included */
+    uint64_t hits;           /* found */
+    uint64_t misses;         /* not found, brought */
+    uint64_t waits;          /* found on their way */
+    uint64_t evictions;      /* given up for others */
+    uint64_t read_blocks;    /* read from images */
+    uint64_t private_blocks; /* held by copy-on-write disks */
+    uint64_t mapped_bytes;   /* as in disco_block_account */
+    uint64_t copied_unaligned_bytes;
+    uint64_t copied_short_bytes;
+    uint64_t copied_refused_bytes;
+} disco_cache_stats;
+/* Thread: any. */
+DISCO_API disco_status disco_cache_stats_get(disco_machine *machine,
+                                             disco_cache_stats *out);
 
 /* --- Network --- */
 

@@ -4,7 +4,7 @@
  * Requests are done with pread and pwrite inside submit, hence on the thread of
  * the vCPU that asked.  Stateless after opening: no lock is needed.
  */
-#include <disco/device.h>
+#include "devices/rawfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,18 +101,20 @@ static void rawfile_release(void *opaque)
 }
 
 /*
- * One writer at a time, in this process or another.  Locks of the open file
- * description, where the file system has them, else flock.
+ * Locks of the open file description, where the file system has them, else
+ * flock.  Setting one replaces the lock that this description has, or leaves it
+ * when the new one is refused.
  */
-static disco_status lock_for_writing(int fd)
+static disco_status set_lock(int fd, int exclusive)
 {
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    struct flock lock = { .l_type = exclusive ? F_WRLCK : F_RDLCK,
+                          .l_whence = SEEK_SET };
 
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
         return 0;
     if (errno == EAGAIN || errno == EACCES)
         return DISCO_E_BUSY;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return 0;
     return errno == EWOULDBLOCK ? DISCO_E_BUSY : DISCO_E_IO;
 }
@@ -141,61 +143,135 @@ static disco_status fail(disco_machine *machine, disco_status status,
     return context_fail(context_of(machine), status, 0, "%s: %s", path, why);
 }
 
-/* Open, check and lock; the descriptor or a negative status. */
-static int open_image(disco_machine *machine, const char *path, int readonly,
-                      uint64_t *bytes)
-{
-    disco_status err;
-    int fd;
+/* How to open; what follows for the lock. */
+enum { OPEN_READ, OPEN_WRITE, OPEN_SHARED };
 
+static int open_fd(const char *path, int how, uint32_t *readonly)
+{
     /* NONBLOCK: a fifo under this name must not stop us. */
-    fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY |
-                        O_NONBLOCK);
-    if (fd < 0)
+    const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = -1;
+
+    *readonly = how == OPEN_READ;
+    if (how != OPEN_READ)
+        fd = open(path, O_RDWR | flags);
+    if (fd < 0 &&
+        (how == OPEN_READ || (how == OPEN_SHARED && errno != ENOENT))) {
+        *readonly = 1;
+        fd = open(path, O_RDONLY | flags);
+    }
+    return fd;
+}
+
+/* Open, check and lock.  On success file->fd is open. */
+static disco_status open_image(struct rawfile *file, const char *path, int how)
+{
+    disco_machine *machine = file->machine;
+    disco_status err;
+
+    file->fd = open_fd(path, how, &file->readonly);
+    if (file->fd < 0)
         return fail(machine, status_of_errno(errno), path, strerror(errno));
-    err = find_size(fd, bytes);
+    err = find_size(file->fd, &file->bytes);
     if (err == DISCO_E_INVAL)
         fail(machine, err, path, "no disk, or not of whole 512-byte sectors");
     else if (err)
         fail(machine, err, path, "cannot find its size");
-    if (!err && !readonly) {
-        err = lock_for_writing(fd);
+    if (!err && how != OPEN_READ) {
+        err = set_lock(file->fd, how == OPEN_WRITE);
         if (err)
             fail(machine, err, path, "in use by another writer");
     }
-    if (!err)
-        return fd;
-    close(fd);
+    if (err)
+        close(file->fd);
     return err;
+}
+
+static disco_status open_file(disco_machine *machine, const char *path, int how,
+                              disco_block_backend *be)
+{
+    struct rawfile *file = dev_alloc(machine, sizeof(*file));
+    disco_status err;
+
+    if (!file)
+        return DISCO_E_NOMEM;
+    file->machine = machine;
+    err = open_image(file, path, how);
+    if (err) {
+        dev_free(machine, file, sizeof(*file));
+        return err;
+    }
+    be->size = sizeof(*be);
+    be->flags = file->readonly ? DISCO_BLOCK_READONLY : 0;
+    be->bytes = file->bytes;
+    be->opaque = file;
+    be->submit = rawfile_submit;
+    be->release = rawfile_release;
+    return 0;
 }
 
 disco_status disco_block_open_file(disco_machine *machine, const char *path,
                                    uint32_t flags, disco_block_backend *out)
 {
     disco_block_backend be = { 0 };
-    struct rawfile *file;
     disco_status err;
 
     if (!machine || !path || !out || flags & ~(uint32_t)DISCO_BLOCK_READONLY)
         return DISCO_E_INVAL;
-    file = dev_alloc(machine, sizeof(*file));
-    if (!file)
-        return DISCO_E_NOMEM;
-    file->machine = machine;
-    file->readonly = (flags & DISCO_BLOCK_READONLY) != 0;
-    file->fd = open_image(machine, path, (int)file->readonly, &file->bytes);
-    if (file->fd < 0) {
-        err = file->fd;
-        dev_free(machine, file, sizeof(*file));
+    err = open_file(machine, path,
+                    flags & DISCO_BLOCK_READONLY ? OPEN_READ : OPEN_WRITE, &be);
+    if (err)
         return err;
-    }
-    be.flags = flags;
-    be.bytes = file->bytes;
-    be.opaque = file;
-    be.submit = rawfile_submit;
-    be.release = rawfile_release;
     err = config_give(out, &be, sizeof(be));
     if (err)
-        rawfile_release(file);
+        rawfile_release(be.opaque);
     return err;
+}
+
+static void identify(const struct stat *st, struct rawfile_id *id)
+{
+    id->is_device = S_ISBLK(st->st_mode);
+    id->device = id->is_device ? 0 : (uint64_t)st->st_dev;
+    id->inode = id->is_device ? (uint64_t)st->st_rdev : (uint64_t)st->st_ino;
+    id->is_set = 1;
+}
+
+void rawfile_identify(const char *path, struct rawfile_id *id)
+{
+    struct stat st;
+
+    id->is_set = 0;
+    if (stat(path, &st) == 0)
+        identify(&st, id);
+}
+
+disco_status rawfile_open_shared(disco_machine *machine, const char *path,
+                                 disco_block_backend *out,
+                                 struct rawfile_id *id)
+{
+    disco_status err;
+    struct stat st;
+
+    memset(out, 0, sizeof(*out));
+    err = open_file(machine, path, OPEN_SHARED, out);
+    if (err)
+        return err;
+    if (fstat(((struct rawfile *)out->opaque)->fd, &st) != 0) {
+        rawfile_release(out->opaque);
+        return fail(machine, DISCO_E_IO, path, "cannot tell which file it is");
+    }
+    identify(&st, id);
+    return 0;
+}
+
+disco_status rawfile_relock(void *opaque, int exclusive)
+{
+    const struct rawfile *file = opaque;
+
+    return set_lock(file->fd, exclusive);
+}
+
+int rawfile_is(const disco_block_backend *be)
+{
+    return be->submit == rawfile_submit;
 }

@@ -1,11 +1,12 @@
 /*
  * virtio_blk.c - virtio block device over a host's block back end.
  *
- * A request's data goes through a bounce buffer: the guest may change its
- * memory, reset the device or end while the host works on it.  Completions come
- * on any thread at any time.  One of a queue that has been reset meanwhile only
- * frees; and until the last such has come, nothing new is submitted, so that an
- * old write cannot land on top of a newer one.
+ * A request's data goes through a bounce buffer, or as pages that nobody writes
+ * to a back end that takes them: the guest may change its memory, reset the
+ * device or end while the host works on it.  Completions come on any thread at
+ * any time.  One of a queue that has been reset meanwhile only frees; and until
+ * the last such has come, nothing new is submitted, so that an old write cannot
+ * land on top of a newer one.
  *
  * Lock: the transport's; the back end is called without it.
  */
@@ -17,6 +18,7 @@
 
 #include "base/bits.h"
 #include "base/config.h"
+#include "devices/blk_pages.h"
 #include "devices/dev.h"
 #include "devices/virtio_mmio.h"
 
@@ -63,6 +65,8 @@ struct blk_request {
     uint64_t alloc_bytes; /* this struct, the chain and the data behind it */
     uint64_t data_bytes;
     struct virtq_chain *chain; /* copy, as long as it needs to be */
+    struct blk_pages pages;    /* without page[]: bytes only */
+    disco_block_account account;
 };
 
 /* --- Answers ------------------------------------------------------------- */
@@ -80,17 +84,26 @@ static void answer(struct blk *blk, const struct virtq_chain *chain,
     vio_signal(&blk->vio, BLK_QUEUE);
 }
 
+/* What was read goes to the guest. */
+static disco_status give_data(struct blk *blk, struct blk_request *request)
+{
+    if (!request->pages.page)
+        return virtq_write(blk->vio.vm, request->chain, 0, request->host.data,
+                           request->data_bytes);
+    request->account.size = sizeof(request->account);
+    return blk_pages_to_guest(blk->vio.vm, request->chain, &request->pages,
+                              &request->account);
+}
+
 static void finish(struct blk *blk, struct blk_request *request,
                    disco_status status)
 {
     uint64_t data_bytes = 0;
 
     if (status == 0 && request->type == VIRTIO_BLK_T_IN) {
-        data_bytes = request->data_bytes;
-        status = virtq_write(blk->vio.vm, request->chain, 0, request->host.data,
-                             data_bytes);
-        if (status)
-            data_bytes = 0;
+        status = give_data(blk, request);
+        if (!status)
+            data_bytes = request->data_bytes;
     }
     answer(blk, request->chain, status ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK,
            data_bytes);
@@ -107,6 +120,15 @@ static void retire(struct blk *blk, struct blk_request *request,
         blk->stale--;
     }
     blk->open_bytes -= request->alloc_bytes;
+}
+
+static void request_free(struct blk_request *request)
+{
+    disco_machine *machine = request->blk->vio.machine;
+
+    if (request->pages.page)
+        blk_pages_drop(machine, &request->pages);
+    dev_free(machine, request, request->alloc_bytes);
 }
 
 static void request_done(disco_block_request *host, disco_status status)
@@ -127,9 +149,11 @@ static void request_done(disco_block_request *host, disco_status status)
     if (alive) {
         retire(blk, request, status);
         vio_leave(vio);
+        if (request->account.size && blk->backend.account)
+            blk->backend.account(blk->backend.opaque, &request->account);
         vio_pump(vio, BLK_QUEUE);
     }
-    dev_free(vio->machine, request, request->alloc_bytes);
+    request_free(request);
     lock_take(&vio->lock);
     vio_put_give(vio);
 }
@@ -144,15 +168,33 @@ static int range_bad(const struct blk *blk, uint64_t sector, uint64_t bytes)
            sector > sectors || bytes / SECTOR_BYTES > sectors - sector;
 }
 
+/* Does the back end take such a request with pages? */
+static int wants_pages(const struct blk *blk, uint32_t op)
+{
+    if (op == DISCO_BLOCK_READ)
+        return (blk->backend.flags & DISCO_BLOCK_PAGE_READS) != 0;
+    return op == DISCO_BLOCK_WRITE &&
+           (blk->backend.flags & DISCO_BLOCK_PAGE_WRITES) != 0;
+}
+
+/* This struct, pages, data and the chain, in one piece. */
 static struct blk_request *request_new(struct blk *blk, uint32_t op,
                                        uint64_t offset_bytes, uint64_t bytes)
 {
     uint64_t chain_bytes = virtq_chain_bytes(&blk->chain);
-    uint64_t alloc_bytes = sizeof(struct blk_request) + chain_bytes + bytes;
-    struct blk_request *request = dev_alloc(blk->vio.machine, alloc_bytes);
+    uint64_t pages_bytes = 0, data_bytes = bytes, alloc_bytes;
+    struct blk_request *request;
+    uint8_t *at;
 
+    if (wants_pages(blk, op)) {
+        pages_bytes = blk_pages_count(offset_bytes, bytes) * sizeof(disco_page);
+        data_bytes = op == DISCO_BLOCK_WRITE ? bytes : 0;
+    }
+    alloc_bytes = sizeof(*request) + pages_bytes + chain_bytes + data_bytes;
+    request = dev_alloc(blk->vio.machine, alloc_bytes);
     if (!request)
         return NULL;
+    at = (uint8_t *)(request + 1);
     request->blk = blk;
     request->generation = blk->vio.queue[BLK_QUEUE].generation;
     request->alloc_bytes = alloc_bytes;
@@ -160,9 +202,17 @@ static struct blk_request *request_new(struct blk *blk, uint32_t op,
     request->host.op = op;
     request->host.offset_bytes = offset_bytes;
     request->host.bytes = bytes;
-    request->chain = (struct virtq_chain *)(void *)(request + 1);
+    request->pages.offset_bytes = offset_bytes;
+    request->pages.bytes = bytes;
+    if (pages_bytes) {
+        request->pages.page = (disco_page *)(void *)at;
+        request->host.pages = request->pages.page;
+        request->host.flags = DISCO_BLOCK_REQUEST_PAGES;
+        at += pages_bytes;
+    }
+    request->chain = (struct virtq_chain *)(void *)at;
     memcpy(request->chain, &blk->chain, chain_bytes);
-    request->host.data = (uint8_t *)(request + 1) + chain_bytes;
+    request->host.data = data_bytes ? at + chain_bytes : NULL;
     request->host.device = request;
     request->host.done = request_done;
     return request;
@@ -200,6 +250,16 @@ static int start_read(struct blk *blk, uint64_t sector)
     return -1;
 }
 
+/* What is to be written comes from the guest, all of it now. */
+static disco_status take_data(struct blk *blk, struct blk_request *request)
+{
+    if (request->pages.page)
+        return blk_pages_from_guest(blk->vio.vm, &blk->chain, HEADER_BYTES,
+                                    &request->pages, request->host.data);
+    return virtq_read(blk->vio.vm, &blk->chain, HEADER_BYTES,
+                      request->host.data, request->data_bytes);
+}
+
 static int start_write(struct blk *blk, uint64_t sector)
 {
     uint64_t bytes = blk->chain.out_bytes - HEADER_BYTES;
@@ -213,9 +273,8 @@ static int start_write(struct blk *blk, uint64_t sector)
     request = request_new(blk, DISCO_BLOCK_WRITE, sector * SECTOR_BYTES, bytes);
     if (!request)
         return VIRTIO_BLK_S_IOERR;
-    if (virtq_read(blk->vio.vm, &blk->chain, HEADER_BYTES, request->host.data,
-                   bytes)) {
-        dev_free(blk->vio.machine, request, request->alloc_bytes);
+    if (take_data(blk, request)) {
+        request_free(request);
         return VIRTIO_BLK_S_IOERR;
     }
     request->type = VIRTIO_BLK_T_OUT;

@@ -439,6 +439,96 @@ uint32_t fake_load32(disco_vm *vm, uint64_t gpa)
     return load_le32(raw);
 }
 
+/* --- Shared pages: a count and a copy ------------------------------------- */
+
+struct fake_page {
+    uint32_t refs;
+    uint8_t bytes[DISCO_PAGE_BYTES];
+};
+
+static struct fake_page *page_of(disco_page page)
+{
+    struct fake_page *p = (struct fake_page *)(uintptr_t)page.name;
+
+    if (!p || load_relaxed(&p->refs) == 0)
+        abort();
+    return p;
+}
+
+disco_status disco_page_create(disco_machine *machine, uint32_t node,
+                               const void *data, disco_page *out)
+{
+    struct fake_page *p = calloc(1, sizeof(*p));
+
+    (void)node;
+    p->refs = 1;
+    if (data)
+        memcpy(p->bytes, data, sizeof(p->bytes));
+    add_relaxed(&machine->live_pages, 1);
+    out->name = (uintptr_t)p;
+    return 0;
+}
+
+static disco_status page_refused(disco_vm *vm, uint64_t gpa)
+{
+    if (gpa % DISCO_PAGE_BYTES)
+        return DISCO_E_INVAL;
+    if (!in_ram(gpa, DISCO_PAGE_BYTES))
+        return DISCO_E_FAULT;
+    return vm->pinned_gpa && vm->pinned_gpa == gpa ? DISCO_E_BUSY : 0;
+}
+
+disco_status disco_page_take(disco_vm *vm, uint64_t gpa, disco_page *out)
+{
+    disco_status status = page_refused(vm, gpa);
+
+    if (status)
+        return status;
+    lock_take(&vm->lock);
+    status = disco_page_create(vm->machine, 0, vm->ram + gpa, out);
+    vm->pages_taken++;
+    lock_give(&vm->lock);
+    return status;
+}
+
+disco_status disco_page_map(disco_vm *vm, uint64_t gpa, disco_page page)
+{
+    disco_status status = page_refused(vm, gpa);
+
+    if (status)
+        return status;
+    lock_take(&vm->lock);
+    memcpy(vm->ram + gpa, page_of(page)->bytes, DISCO_PAGE_BYTES);
+    vm->pages_mapped++;
+    lock_give(&vm->lock);
+    return 0;
+}
+
+disco_status disco_page_read(disco_machine *machine, disco_page page,
+                             uint32_t offset_bytes, void *dst, uint32_t bytes)
+{
+    (void)machine;
+    memcpy(dst, page_of(page)->bytes + offset_bytes, bytes);
+    return 0;
+}
+
+disco_status disco_page_hold(disco_machine *machine, disco_page page)
+{
+    add_relaxed(&page_of(page)->refs, 1);
+    add_relaxed(&machine->live_pages, 1);
+    return 0;
+}
+
+disco_status disco_page_drop(disco_machine *machine, disco_page page)
+{
+    struct fake_page *p = page_of(page);
+
+    add_relaxed(&machine->live_pages, -1);
+    if (sub_seq(&p->refs, 1) == 1)
+        free(p);
+    return 0;
+}
+
 /* --- Registers ----------------------------------------------------------- */
 
 disco_status disco_vm_map_mmio(disco_vm *vm, uint64_t gpa, uint64_t bytes,

@@ -27,6 +27,7 @@ struct disco_machine {
     disco_allocator allocator;
     int32_t fail_in; /* allocations before one fails, -1 = never */
     int64_t live_bytes;
+    int64_t live_pages; /* references to shared pages */
 };
 
 struct disco_vcpu {
@@ -71,6 +72,9 @@ struct disco_vm {
     uint32_t resets;
     uint32_t nregions;
     int refuse_map;
+    uint64_t pinned_gpa; /* this page is refused by disco_page_*; 0: none */
+    uint32_t pages_mapped;
+    uint32_t pages_taken;
     struct disco_region region[FAKE_REGIONS];
     struct disco_timer *timer[FAKE_TIMERS];
     struct disco_vcpu cpu[FAKE_CPUS];

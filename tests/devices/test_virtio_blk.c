@@ -47,6 +47,8 @@ struct disk {
     uint32_t stop;
     uint32_t count;
     disco_block_request *pending[PENDING_MAX];
+    disco_machine *machine;
+    disco_block_account account; /* sums */
 };
 
 struct fixture {
@@ -56,6 +58,40 @@ struct fixture {
     struct driver driver;
 };
 
+/* The same with pages: block by block. */
+static void disk_serve_pages(struct disk *disk, disco_block_request *r)
+{
+    uint64_t first = r->offset_bytes / DISCO_BLOCK_BYTES * DISCO_BLOCK_BYTES;
+    uint64_t end = r->offset_bytes + r->bytes, at, from, to;
+    disco_page *page = r->pages;
+
+    for (at = first; at < end; at += DISCO_BLOCK_BYTES, page++) {
+        from = at < r->offset_bytes ? r->offset_bytes : at;
+        to = at + DISCO_BLOCK_BYTES < end ? at + DISCO_BLOCK_BYTES : end;
+        if (r->op == DISCO_BLOCK_READ)
+            disco_page_create(disk->machine, 0, disk->bytes + at, page);
+        else if (!page->name)
+            memcpy(disk->bytes + from,
+                   (uint8_t *)r->data + (from - r->offset_bytes), to - from);
+        else if (to - from != DISCO_BLOCK_BYTES)
+            abort();
+        else
+            disco_page_read(disk->machine, *page, 0, disk->bytes + at,
+                            DISCO_BLOCK_BYTES);
+    }
+}
+
+static void disk_account(void *opaque, const disco_block_account *a)
+{
+    struct disk *disk = opaque;
+
+    add_relaxed(&disk->account.mapped_bytes, a->mapped_bytes);
+    add_relaxed(&disk->account.copied_unaligned_bytes,
+                a->copied_unaligned_bytes);
+    add_relaxed(&disk->account.copied_short_bytes, a->copied_short_bytes);
+    add_relaxed(&disk->account.copied_refused_bytes, a->copied_refused_bytes);
+}
+
 static void disk_serve(struct disk *disk, disco_block_request *r)
 {
     disco_status status = disk->fail;
@@ -64,7 +100,9 @@ static void disk_serve(struct disk *disk, disco_block_request *r)
         add_relaxed(&disk->flushes, 1);
     else if (r->offset_bytes + r->bytes > DISK_BYTES || r->bytes % 512)
         abort();
-    else if (r->op == DISCO_BLOCK_READ)
+    else if (r->flags & DISCO_BLOCK_REQUEST_PAGES && !status)
+        disk_serve_pages(disk, r);
+    else if (r->op == DISCO_BLOCK_READ && !status)
         memcpy(r->data, disk->bytes + r->offset_bytes, r->bytes);
     else if (!status)
         memcpy(disk->bytes + r->offset_bytes, r->data, r->bytes);
@@ -134,6 +172,7 @@ static int make(struct fixture *f, uint32_t flags)
         .opaque = &f->disk,
         .submit = disk_submit,
         .release = disk_release,
+        .account = disk_account,
     };
     uint32_t i;
 
@@ -141,6 +180,7 @@ static int make(struct fixture *f, uint32_t flags)
     f->machine = fake_machine_new();
     f->vm = fake_vm_new(f->machine, "vm0");
     lock_init(&f->disk.lock);
+    f->disk.machine = f->machine;
     f->disk.bytes = malloc(DISK_BYTES);
     for (i = 0; i < DISK_BYTES; i++)
         f->disk.bytes[i] = (uint8_t)(i / 512 + i);
@@ -154,6 +194,18 @@ static int setup(void **state)
 
     *state = &fixture;
     err = make(&fixture, 0);
+    driver_start(&fixture.driver, fixture.vm, GPA, 1 << F_FLUSH, 1, NUM);
+    return err;
+}
+
+/* A back end that takes and gives pages. */
+static int setup_pages(void **state)
+{
+    static struct fixture fixture;
+    int err;
+
+    *state = &fixture;
+    err = make(&fixture, DISCO_BLOCK_PAGE_READS | DISCO_BLOCK_PAGE_WRITES);
     driver_start(&fixture.driver, fixture.vm, GPA, 1 << F_FLUSH, 1, NUM);
     return err;
 }
@@ -179,6 +231,8 @@ static int teardown(void **state)
         continue;
     free(f->disk.bytes);
     lock_destroy(&f->disk.lock);
+    if (f->machine->live_pages)
+        return -1;
     return f->disk.released != 1 || fake_machine_free(f->machine) != 0;
 }
 
@@ -610,6 +664,90 @@ static void from_other_threads(void **state)
     assert_int_equal(f->disk.released, 1);
 }
 
+/* Whole pages are mapped, the rest is copied, and why is told. */
+static void mapped_or_copied(void **state)
+{
+    struct fixture *f = *state;
+    disco_block_account *a = &f->disk.account;
+
+    request(f, T_IN, 0, DATA, 8192);
+    assert_done(f, 0, S_OK, 8193);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes, 8192);
+    assert_int_equal(a->mapped_bytes, 8192);
+    assert_int_equal(f->vm->pages_mapped, 2);
+    /* Head and tail of blocks, both aligned alike. */
+    request(f, T_IN, 7, DATA + 7 * 512, 512 + 4096 + 1024);
+    assert_done(f, 0, S_OK, 512 + 4096 + 1025);
+    assert_memory_equal(f->vm->ram + DATA + 7 * 512, f->disk.bytes + 7 * 512,
+                        512 + 4096 + 1024);
+    assert_int_equal(a->mapped_bytes, 12288);
+    assert_int_equal(a->copied_short_bytes, 1536);
+    /* The disk's blocks and the guest's pages are shifted. */
+    request(f, T_IN, 1, DATA, 8192);
+    assert_done(f, 0, S_OK, 8193);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes + 512, 8192);
+    assert_int_equal(a->copied_unaligned_bytes, 8192);
+    f->vm->pinned_gpa = DATA;
+    request(f, T_IN, 16, DATA, 8192);
+    assert_done(f, 0, S_OK, 8193);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes + 8192, 8192);
+    assert_int_equal(a->copied_refused_bytes, 4096);
+    assert_int_equal(a->mapped_bytes, 16384);
+    assert_int_equal(f->machine->live_pages, 0);
+}
+
+static void taken_or_copied(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t i;
+
+    for (i = 0; i < 16384; i++)
+        f->vm->ram[DATA + i] = (uint8_t)(i / 256 + i);
+    request(f, T_OUT, 7, DATA + 7 * 512, 512 + 4096 + 1024);
+    assert_done(f, 0, S_OK, 1);
+    assert_memory_equal(f->vm->ram + DATA + 7 * 512, f->disk.bytes + 7 * 512,
+                        512 + 4096 + 1024);
+    assert_int_equal(f->vm->pages_taken, 1);
+    request(f, T_OUT, 9, DATA, 8192);
+    assert_done(f, 0, S_OK, 1);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes + 9 * 512, 8192);
+    assert_int_equal(f->vm->pages_taken, 1);
+    f->vm->pinned_gpa = DATA + 4096;
+    request(f, T_OUT, 24, DATA, 12288);
+    assert_done(f, 0, S_OK, 1);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes + 24 * 512, 12288);
+    assert_int_equal(f->vm->pages_taken, 3);
+}
+
+/* One page of the guest twice, the last one wins; then its own ring. */
+static void strange_targets(void **state)
+{
+    struct fixture *f = *state;
+    struct driver *d = &f->driver;
+    uint64_t table = driver_desc_at(0);
+    uint32_t id, bytes;
+
+    fake_store32(f->vm, HEADER, T_IN);
+    fake_store64(f->vm, HEADER + 8, 8);
+    driver_desc(d, table, 0, HEADER, 16, DESC_NEXT, 1);
+    driver_desc(d, table, 1, DATA, 4096, DESC_NEXT | DESC_WRITE, 2);
+    driver_desc(d, table, 2, DATA, 4096, DESC_NEXT | DESC_WRITE, 3);
+    driver_desc(d, table, 3, STATUS, 1, DESC_WRITE, 0);
+    driver_offer(d, 0, 0);
+    driver_notify(d, 0);
+    assert_int_equal(driver_used(d, 0, &id, &bytes), 1);
+    assert_int_equal(fake_load8(f->vm, STATUS), S_OK);
+    assert_memory_equal(f->vm->ram + DATA, f->disk.bytes + 8192, 4096);
+    /* Over its descriptors, its status and its used ring. */
+    request(f, T_IN, 0, driver_desc_at(0) & ~UINT64_C(4095), 4096);
+    driver_start(d, f->vm, GPA, 1 << F_FLUSH, 1, NUM);
+    request(f, T_IN, 0, driver_used_at(0) & ~UINT64_C(4095), 4096);
+    driver_start(d, f->vm, GPA, 1 << F_FLUSH, 1, NUM);
+    request(f, T_IN, 0, STATUS & ~4095u, 4096);
+    assert_int_equal(fake_load8(f->vm, STATUS), S_OK);
+    assert_int_equal(f->machine->live_pages, 0);
+}
+
 static void bad_arguments(void **state)
 {
     struct fixture *f = *state;
@@ -635,26 +773,23 @@ static void bad_arguments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(configuration),
-        T(read_and_write),
-        T(identifier),
-        T(many_segments),
-        T(bad_ranges),
-        T(bad_buffers),
-        T(bad_shapes),
-        T(host_errors),
-        T(write_through),
-        T(out_of_order),
-        T(write_is_taken_at_once),
-        T(open_requests_are_bounded),
+#define P(f) cmocka_unit_test_setup_teardown(f, setup_pages, teardown)
+    /* What holds for both kinds of back end. */
+#define BOTH(X)                                                           \
+    X(configuration), X(read_and_write), X(identifier), X(many_segments), \
+        X(bad_ranges), X(bad_buffers), X(bad_shapes), X(host_errors),     \
+        X(write_through), X(out_of_order), X(write_is_taken_at_once),     \
+        X(open_requests_are_bounded), X(reset_in_flight),                 \
+        X(vm_reset_in_flight), X(end_in_flight), X(from_other_threads)
+    const struct CMUnitTest tests[] = {
+        BOTH(T),
+        BOTH(P),
         T(open_bytes_are_bounded),
-        T(reset_in_flight),
-        T(vm_reset_in_flight),
-        T(end_in_flight),
-        T(from_other_threads),
         T(bad_arguments),
+        P(mapped_or_copied),
+        P(taken_or_copied),
+        P(strange_targets),
         cmocka_unit_test_setup_teardown(read_only_disk, setup_readonly,
                                         teardown),
     };
