@@ -24,6 +24,8 @@ enum {
     DISCO_MACHINE_HOST_NODES = 4
 };
 
+enum { DISCO_CACHE_NONE = 1 /* disco_machine_config.cache_bytes */ };
+
 typedef struct disco_machine_config {
     uint32_t size;
     uint32_t flags;         /* DISCO_MACHINE_* */
@@ -51,6 +53,12 @@ typedef struct disco_machine_config {
     uint32_t reserved;
     const disco_topology *topology; /* copied; NULL = made from the counts
                                        above; set: they must be 0 */
+    /*
+     * How much of the machine's memory may hold blocks of disk images that no
+     * VM has mapped; 0 = an eighth, DISCO_CACHE_NONE = as little as can be.
+     * Such frames are given up when memory runs out.
+     */
+    uint64_t cache_bytes;
 } disco_machine_config;
 
 /*

@@ -88,6 +88,13 @@ DISCO_API disco_status disco_mem_write(disco_vm *vm, uint64_t gpa,
 /* As disco_mem_write, also into ROM: for loaders. */
 DISCO_API disco_status disco_mem_load(disco_vm *vm, uint64_t gpa,
                                       const void *src, uint64_t bytes);
+/*
+ * As disco_mem_load, but whole pages of RAM whose content was loaded this way
+ * before, by any VM of the machine, share one frame copy-on-write.  Errors:
+ * FAULT (nothing is changed), NOMEM.  Thread: any.
+ */
+DISCO_API disco_status disco_mem_load_shared(disco_vm *vm, uint64_t gpa,
+                                             const void *src, uint64_t bytes);
 
 /*
  * Pin guest pages: they stay where they are, and `host` points at them until

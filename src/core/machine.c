@@ -126,6 +126,27 @@ static disco_status bind_host(struct disco_machine *m)
     return status;
 }
 
+/* In blocks; the whole machine at most. */
+static uint64_t cache_limit(const struct disco_machine *m)
+{
+    uint64_t bytes = m->config.cache_bytes, all = 0;
+    uint32_t i;
+
+    for (i = 0; i < m->topology.nodes; i++)
+        all += m->mem.frames.pool[i].total;
+    return bytes ? min_u64(bytes / PAGE_BYTES, all) : all / 8;
+}
+
+/* The cache gives frames back when the nodes have none left. */
+static disco_status make_cache(struct disco_machine *m)
+{
+    disco_status status = cache_init(&m->cache, &m->mem, cache_limit(m));
+
+    m->mem.reclaim.give_back = cache_give_back;
+    m->mem.reclaim.opaque = &m->cache;
+    return status;
+}
+
 static disco_status fill(struct disco_machine *m)
 {
     const disco_machine_config *c = &m->config;
@@ -149,6 +170,9 @@ static disco_status fill(struct disco_machine *m)
     status = bind_host(m);
     if (status)
         goto fail_mem;
+    status = make_cache(m);
+    if (status)
+        goto fail_host;
     status = backends_init(m);
     if (status)
         goto fail_backends;
@@ -156,6 +180,8 @@ static disco_status fill(struct disco_machine *m)
 
 fail_backends:
     backends_destroy(m);
+    cache_destroy(&m->cache);
+fail_host:
     hostnuma_destroy(m->hostnuma);
 fail_mem:
     mem_destroy(&m->mem);
@@ -212,6 +238,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
                             "machine: %u VMs and %u other objects exist", vms,
                             load_relaxed(&machine->ctx.users));
     backends_destroy(machine);
+    cache_destroy(&machine->cache);
     mem_destroy(&machine->mem);
     hostnuma_destroy(machine->hostnuma);
     alloc_free(&machine->ctx.alloc, machine->cpu,
@@ -309,6 +336,8 @@ static disco_status verify_all(struct disco_machine *m)
     disco_status status = verify_frames(&m->mem);
     struct disco_vm *vm;
 
+    if (!status)
+        status = cache_verify(&m->cache);
     lock_take(&m->lock);
     for (vm = m->vms; vm && !status; vm = vm->next) {
         status = verify_physmap(&vm->pm);

@@ -9,6 +9,7 @@
 #include <disco/machine.h>
 
 #include "base/context.h"
+#include "mem/cache.h"
 #include "mem/mem.h"
 #include "numa/hostnuma.h"
 #include "numa/topology.h"
@@ -21,20 +22,34 @@ struct cpu_slot {
     uint8_t pad[56];
 };
 
+/* What all disks of the machine did. */
+struct disk_figures {
+    uint64_t read_blocks;
+    uint64_t private_blocks;
+    uint64_t mapped_bytes;
+    uint64_t copied_unaligned_bytes;
+    uint64_t copied_short_bytes;
+    uint64_t copied_refused_bytes;
+};
+
 struct disco_machine {
     struct context ctx;
     disco_machine_config config; /* defaults filled in */
     struct topology topology;
     struct hostnuma *hostnuma; /* NULL: pages lie anywhere on the host */
     struct mem mem;
+    struct cache cache; /* of blocks of images, and of loaded pages */
+    struct disk_figures disk_figures; /* atomics */
     struct cpu_slot *cpu;
     int32_t running;  /* atomic: vCPUs in run; -1: stopped for a walk */
-    struct lock lock; /* the list of VMs, and backends */
+    struct lock lock; /* the lists of VMs and images, and backends */
     struct disco_vm *vms;
     uint32_t vm_count;
     uint32_t vm_serial;           /* for default names */
     disco_backend_ops **backends; /* owned copies */
     uint32_t backend_count;
+    struct disco_image *images; /* open ones */
+    uint64_t image_serial;
 };
 
 _Static_assert(offsetof(struct disco_machine, ctx) == 0,
