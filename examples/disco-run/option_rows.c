@@ -107,6 +107,29 @@ static int take_choice(struct parser *p, const char *choices, int *out)
     return bad_value(p, wanted);
 }
 
+/* A number of bytes, with K, M or G. */
+static int take_size(struct parser *p, uint64_t *out)
+{
+    static const char suffixes[] = "kmg";
+    const char *end;
+    uint64_t value;
+    uint32_t shift = 0;
+
+    if (number(p->value, &value, &end))
+        return bad_value(p, "not a size");
+    if (*end) {
+        const char *at = strchr(suffixes, *end | 0x20);
+
+        if (!at || end[1])
+            return bad_value(p, "not a size (a number, then K, M or G)");
+        shift = 10 * ((uint32_t)(at - suffixes) + 1);
+    }
+    if (value > UINT64_MAX >> shift)
+        return bad_value(p, "not a size");
+    *out = value << shift;
+    return 0;
+}
+
 /* --- One function per option ------------------------------------------- */
 
 static int set_vms(struct parser *p)
@@ -145,25 +168,24 @@ static int set_threads(struct parser *p)
 
 static int set_memory(struct parser *p)
 {
-    static const char suffixes[] = "kmg";
-    const char *end;
-    uint64_t value;
-    uint32_t shift = 0;
-
-    if (number(p->value, &value, &end))
-        return bad_value(p, "not a size");
-    if (*end) {
-        const char *at = strchr(suffixes, *end | 0x20);
-
-        if (!at || end[1])
-            return bad_value(p, "not a size (a number, then K, M or G)");
-        shift = 10 * ((uint32_t)(at - suffixes) + 1);
-    }
-    if (value > MEMORY_MAX >> shift || value << shift < MEMORY_MIN)
+    if (take_size(p, &p->options->memory_bytes))
+        return -1;
+    if (p->options->memory_bytes < MEMORY_MIN ||
+        p->options->memory_bytes > MEMORY_MAX)
         return bad_value(p, "not from 1M to 64G");
-    if ((value << shift) % DISCO_PAGE_BYTES)
+    if (p->options->memory_bytes % DISCO_PAGE_BYTES)
         return bad_value(p, "not a multiple of 4K");
-    p->options->memory_bytes = value << shift;
+    return 0;
+}
+
+static int set_cache(struct parser *p)
+{
+    if (take_size(p, &p->options->cache_bytes))
+        return -1;
+    if (p->options->cache_bytes > MEMORY_MAX)
+        return bad_value(p, "not from 0 to 64G");
+    if (!p->options->cache_bytes)
+        p->options->cache_bytes = DISCO_CACHE_NONE;
     return 0;
 }
 
@@ -196,13 +218,16 @@ static int set_disk(struct parser *p)
         return bad_value(p, "too many disks");
     if (path_bytes == 0)
         return bad_value(p, "no file name");
-    disk->is_readonly = 0;
+    disk->mode = DISCO_DISK_EXCLUSIVE;
     while (*at) {
         size_t n = strcspn(++at, ",");
 
         if (is_text(at, n, "ro"))
-            disk->is_readonly = 1;
-        else if (is_text(at, n, "cow") || strncmp(at, "cow=", 4) == 0)
+            disk->mode = DISCO_DISK_READONLY;
+        else if (is_text(at, n, "cow"))
+            disk->mode = disk->mode == DISCO_DISK_READONLY ? DISCO_DISK_READONLY
+                                                           : DISCO_DISK_COW;
+        else if (strncmp(at, "cow=", 4) == 0)
             return unsupported(p);
         else
             return bad_value(p, "after FILE stand ,cow[=OVERLAY] and ,ro");
@@ -379,6 +404,7 @@ static int set_help(struct parser *p)
 
 static const struct option_row rows[] = {
     { "--append", 1, set_append },
+    { "--cache", 1, set_cache },
     { "--console", 1, set_console },
     { "--console-vm", 1, set_console_vm },
     { "--cpu-model", 1, set_cpu_model },

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <disco/disco.h>
+
 #include "option_rows.h"
 
 const char *options_help(void)
@@ -29,9 +31,12 @@ const char *options_help(void)
            "PU:2\"\n"
            "  --append STR          kernel command line\n"
            "  --initrd FILE         initial RAM disk\n"
-           "  --disk FILE[,ro]      disk image, repeatable; %v in a name is "
+           "  --disk FILE[,cow][,ro]\n"
+           "                        disk image, repeatable; %v in a name is "
            "the\n"
-           "                        VM's number\n"
+           "                        VM's number; cow: writes are the VM's own\n"
+           "                        and gone at the end\n"
+           "  --cache SIZE          memory for disk blocks (an eighth of all)\n"
            "  --net none|subnet[,mtu=N]\n"
            "                        network card, repeatable; a subnet joins\n"
            "                        all VMs (none)\n"
@@ -108,12 +113,12 @@ static int check(struct parser *p)
     if (o->pcap && o->nets == 0)
         return option_fail(p, "--pcap needs --net subnet");
     for (uint32_t i = 0; i < o->disks; i++)
-        if (o->vms > 1 && !o->disk[i].is_readonly &&
+        if (o->vms > 1 && o->disk[i].mode == DISCO_DISK_EXCLUSIVE &&
             !strstr(o->disk[i].path, "%v"))
             return option_fail(
                 p,
                 "--disk %s: %u VMs cannot write one disk (use %%v in "
-                "the name, or ,ro)",
+                "the name, or ,cow or ,ro)",
                 o->disk[i].path, o->vms);
     return 0;
 }

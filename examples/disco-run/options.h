@@ -14,8 +14,8 @@ enum { EXIT_LIMIT = 124, EXIT_FAILED = 125 };
 enum { DISKS_MAX = 24, NETS_MAX = 24 };
 
 struct disk_option {
-    char *path; /* may hold %v */
-    int is_readonly;
+    char *path;    /* may hold %v */
+    uint32_t mode; /* DISCO_DISK_* */
 };
 
 struct options {
@@ -30,10 +30,11 @@ struct options {
     const char *initrd;
     struct disk_option disk[DISKS_MAX];
     uint32_t disks;
-    uint32_t nets;    /* NICs of every VM, all on one subnet */
-    uint32_t net_mtu; /* told to the guests; 0 = theirs */
-    const char *pcap; /* file that records the subnet, or NULL */
-    uint32_t mode;    /* DISCO_MODE_* */
+    uint64_t cache_bytes; /* as in disco_machine_config; 0 = default */
+    uint32_t nets;        /* NICs of every VM, all on one subnet */
+    uint32_t net_mtu;     /* told to the guests; 0 = theirs */
+    const char *pcap;     /* file that records the subnet, or NULL */
+    uint32_t mode;        /* DISCO_MODE_* */
     uint32_t l2tlb;
     uint32_t threads;
     uint32_t memory_order;

@@ -37,8 +37,9 @@ struct guest {
     struct runner *runner;
     disco_vm *vm;
     disco_board *board;
-    disco_vconsole *vconsole; /* NULL without --console virtio */
-    disco_nic *nic[NETS_MAX]; /* options->nets of them */
+    disco_vconsole *vconsole;      /* NULL without --console virtio */
+    disco_nic *nic[NETS_MAX];      /* options->nets of them */
+    disco_image *image[DISKS_MAX]; /* open until the end: warm for others */
     struct console_line out;
     uint32_t index;
     enum guest_state state;
@@ -111,6 +112,12 @@ void guest_end(struct guest *guest, enum end_reason end, uint32_t status);
 int guest_has_ended(const struct guest *guest);
 /* Act on an exit other than BUDGET, KICK, IDLE, PARKED, YIELD and RESET. */
 int guest_handle(struct guest *guest, disco_vcpu *vcpu, const disco_exit *exit);
+
+/* disks.c: the disks of a guest; 0 or -1. */
+int guest_add_disks(struct guest *guest);
+void guest_close_disks(struct guest *guest);
+/* Machine memory for all disks: cached blocks, and those that guests write. */
+uint64_t disks_memory_bytes(const struct options *options);
 
 /* The two ways to run until the end; 0 or -1 with runner->text. */
 int loop_run(struct runner *runner);    /* loop.c: one thread */

@@ -104,7 +104,8 @@ static int open_machine(struct runner *runner)
     disco_error err = { .size = sizeof(err) };
     disco_machine_config config = { .size = sizeof(config) };
     disco_machine_stats stats = { .size = sizeof(stats) };
-    uint64_t bytes = o->vms * (o->memory_bytes + VM_EXTRA_BYTES);
+    uint64_t bytes =
+        o->vms * (o->memory_bytes + VM_EXTRA_BYTES) + disks_memory_bytes(o);
 
     config.flags = o->is_deterministic ? DISCO_MACHINE_DETERMINISTIC : 0;
     if (o->has_topology) {
@@ -120,6 +121,7 @@ static int open_machine(struct runner *runner)
     config.wake = wake;
     config.wake_opaque = runner;
     config.seed = o->seed;
+    config.cache_bytes = o->cache_bytes;
     if (disco_machine_create(&config, &runner->machine, &err))
         return runner_fail(runner, "cannot make the machine: %s", err.text);
     disco_machine_stats_get(runner->machine, &stats);
@@ -130,34 +132,6 @@ static int open_machine(struct runner *runner)
 }
 
 /* --- One VM ------------------------------------------------------------ */
-
-static int add_disk(struct guest *guest, const struct disk_option *disk)
-{
-    struct runner *runner = guest->runner;
-    char *path = options_path_of_vm(disk->path, guest->index);
-    disco_block_backend be = { .size = sizeof(be) };
-    disco_status status;
-    int failed = 0;
-
-    if (!path)
-        return runner_fail(runner, "out of memory");
-    status = disco_block_open_file(runner->machine, path,
-                                   disk->is_readonly ? DISCO_BLOCK_READONLY : 0,
-                                   &be);
-    if (!status) {
-        status = disco_board_add_disk(guest->board, &be);
-        if (status && be.release)
-            be.release(be.opaque);
-    }
-    if (status) {
-        char what[300];
-
-        snprintf(what, sizeof(what), "--disk %s", path);
-        failed = runner_fail_status(runner, what, status);
-    }
-    free(path);
-    return failed;
-}
 
 /* Beside the UART: both write to stdout. */
 static int add_console(struct guest *guest)
@@ -176,9 +150,8 @@ static int add_devices(struct guest *guest)
     const struct options *o = guest->runner->options;
     disco_status status;
 
-    for (uint32_t i = 0; i < o->disks; i++)
-        if (add_disk(guest, &o->disk[i]))
-            return -1;
+    if (guest_add_disks(guest))
+        return -1;
     for (uint32_t i = 0; i < o->nets; i++)
         if (guest_add_net(guest, i))
             return -1;
@@ -339,6 +312,7 @@ void runner_close(struct runner *runner)
         console_line_finish(&runner->guest[i].out);
         if (runner->guest[i].vm)
             disco_vm_destroy(runner->guest[i].vm);
+        guest_close_disks(&runner->guest[i]);
     }
     subnet_close(runner);
     disco_machine_destroy(runner->machine);

@@ -190,6 +190,27 @@ static void put_machine(FILE *f, disco_machine *machine)
     fputs("\n", f);
 }
 
+static void put_cache(FILE *f, disco_machine *machine)
+{
+    disco_cache_stats s = { .size = sizeof(s) };
+
+    disco_cache_stats_get(machine, &s);
+    fputs("  \"cache\": {", f);
+    put_u64(f, "limit_blocks", s.limit_blocks);
+    put_u64(f, "blocks", s.blocks);
+    put_u64(f, "hits", s.hits);
+    put_u64(f, "misses", s.misses);
+    put_u64(f, "waits", s.waits);
+    put_u64(f, "evictions", s.evictions);
+    put_u64(f, "read_blocks", s.read_blocks);
+    put_u64(f, "private_blocks", s.private_blocks);
+    put_u64(f, "mapped_bytes", s.mapped_bytes);
+    put_u64(f, "copied_unaligned_bytes", s.copied_unaligned_bytes);
+    put_u64(f, "copied_short_bytes", s.copied_short_bytes);
+    fprintf(f, "\"copied_refused_bytes\": %" PRIu64 "},\n",
+            s.copied_refused_bytes);
+}
+
 static void put_all(FILE *f, struct runner *runner, int exit_status)
 {
     const struct options *o = runner->options;
@@ -206,6 +227,7 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     fprintf(f, "  \"exit_status\": %d, \"end\": \"%s\",\n", exit_status,
             end_name(runner_end(runner)));
     put_machine(f, runner->machine);
+    put_cache(f, runner->machine);
     fputs("  \"nodes\": [\n", f);
     for (uint32_t i = 0; i < o->nodes; i++) {
         put_node(f, runner->machine, i);

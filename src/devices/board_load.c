@@ -190,8 +190,8 @@ static disco_status copy_in(disco_board *board, const disco_board_image *image,
     disco_status status = elf_copy(board->vm, elf, NULL);
 
     if (!status && image->initrd_bytes)
-        status = disco_mem_load(board->vm, place->initrd_gpa, image->initrd,
-                                image->initrd_bytes);
+        status = disco_mem_load_shared(board->vm, place->initrd_gpa,
+                                       image->initrd, image->initrd_bytes);
     if (!status && board->dtb_bytes)
         status = disco_mem_load(board->vm, place->dtb_gpa, board->dtb,
                                 board->dtb_bytes);

@@ -68,7 +68,7 @@ static disco_status copy_segment(disco_vm *vm, const struct elf_segment *s)
     disco_status status = 0;
 
     if (s->file_bytes)
-        status = disco_mem_load(vm, s->gpa, s->data, s->file_bytes);
+        status = disco_mem_load_shared(vm, s->gpa, s->data, s->file_bytes);
     if (status)
         return status;
     return zero_range(vm, s->gpa + s->file_bytes, s->mem_bytes - s->file_bytes);
