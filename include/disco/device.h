@@ -52,7 +52,11 @@ enum {
  *              NULL read or write is a bus error for that direction.
  * reset        the VM is reset; may be NULL.
  * save, load   device state; NULL = no state.
- * fork         make the copy for a forked VM; NULL = the VM cannot be forked.
+ * fork         make the copy for the child of disco_vm_fork; NULL = the VM
+ *              cannot be forked (but for DISCO_MMIO_EXIT regions).  The child
+ *              has its memory and vCPUs; the region is mapped afterwards, with
+ *              the same key and the copy as `opaque`, which is then released
+ *              like any other.  BUSY when it has requests open.
  * release      the region goes away; called exactly once; may be NULL.
  */
 typedef struct disco_mmio_ops {

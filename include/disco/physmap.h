@@ -75,6 +75,12 @@ DISCO_API disco_status disco_vm_region_info(disco_vm *vm, uint32_t index,
                                             disco_region_info *out);
 
 /*
+ * What disco_vm_map_mmio was given as `opaque` (or a fork callback made) for
+ * the region with this key; NULL when there is none.  Thread: any.
+ */
+DISCO_API void *disco_vm_region_opaque(disco_vm *vm, const char *key);
+
+/*
  * Copy out of / into guest memory (RAM, ROM for reads, host regions; never
  * device registers).  All or nothing: FAULT (with the first bad address as
  * `where`) leaves memory untouched.  Writes are seen by vCPUs like a DMA:

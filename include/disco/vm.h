@@ -46,6 +46,23 @@ DISCO_API disco_status disco_vm_create(disco_machine *machine,
  */
 DISCO_API disco_status disco_vm_destroy(disco_vm *vm);
 
+/*
+ * A second VM that goes on from where this one stands.  All memory is shared
+ * copy-on-write; vCPUs, device lines, host functions and the clock are copied;
+ * devices through their fork callback.  Console (disco_vm_set_console), watch
+ * points and requested kicks are not.  `config` may be NULL; name and home_node
+ * are taken from it, the rest is as the parent's.  The parent may end first.
+ *
+ * Errors: BUSY (a vCPU runs, a page is pinned, a device has requests open),
+ * UNSUPPORTED (a device without a fork callback, host memory, a backend without
+ * save), STATE (an exit is to be completed), NOMEM; the text names what it was,
+ * and no child is left behind.  Thread: quiesced.  The device callbacks run on
+ * the calling thread.
+ */
+DISCO_API disco_status disco_vm_fork(disco_vm *vm,
+                                     const disco_vm_config *config,
+                                     disco_vm **out);
+
 DISCO_API const char *disco_vm_name(const disco_vm *vm);
 DISCO_API disco_machine *disco_vm_machine(disco_vm *vm);
 

@@ -29,6 +29,9 @@ RAW_ONLY = {
     "disco_py_allocator_*":
         "pages cannot come from Python objects; Machine(allocator=) takes a "
         "disco_allocator whose functions are C",
+    "disco_py_mmio_ops_fork": "see disco_vm_fork",
+    "disco_vm_fork": "devices in Python cannot be copied yet",
+    "disco_vm_region_opaque": "see disco_vm_fork",
     "disco_net_packet": "a packet in Python is bytes, one contiguous frame",
     "disco_net_fragment": "see disco_net_packet",
     "disco_nic_deliver_packet": "see disco_net_packet",
@@ -40,7 +43,6 @@ RAW_ONLY = {
     "DISCO_NET_ECN": "see disco_net_packet",
     "DISCO_NET_FRAGMENTS_MAX": "see disco_net_packet",
     "DISCO_NET_COPY_REASONS": "len(NetCopy)",
-    "disco_py_mmio_ops_fork": "no function of the API makes forks yet",
     "DISCO_EXCLUSIVE": "see disco_machine_add_backend",
     "disco_vcpu_vm": "VCPU.vm is known without",
     "disco_vm_machine": "VM.machine is known without",

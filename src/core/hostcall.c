@@ -283,6 +283,20 @@ disco_status disco_vm_add_host_function(disco_vm *vm, const char *signature,
     return 0;
 }
 
+disco_status hostcall_fork(struct disco_vm *vm, struct disco_vm *child)
+{
+    struct host_function f;
+    disco_status status = 0;
+    uint32_t i, number;
+
+    for (i = 0; i < vm->functions.count && !status; i++) {
+        f = vm->functions.v[i];
+        f.plan = NULL;
+        status = add(child, &f, &number);
+    }
+    return status;
+}
+
 void hostcall_destroy(struct disco_vm *vm)
 {
     struct host_functions *all = &vm->functions;

@@ -74,6 +74,17 @@ static struct disco_vcpu *make(struct disco_vm *vm,
 
     if (!v)
         return NULL;
+    v->config = *c;
+    if (c->model) {
+        v->model = alloc_string(vm_alloc(vm), c->model);
+        if (!v->model) {
+            alloc_free(vm_alloc(vm), v, sizeof(*v));
+            return NULL;
+        }
+    }
+    v->config.size = sizeof(v->config);
+    v->config.model = v->model;
+    v->config.backend = ops->name;
     v->vm = vm;
     v->machine = vm->machine;
     v->ops = ops;
@@ -86,6 +97,12 @@ static struct disco_vcpu *make(struct disco_vm *vm,
     v->shoot.opaque = v;
     host_services_init(v);
     return v;
+}
+
+static void unmake(struct disco_vcpu *v)
+{
+    alloc_string_free(vm_alloc(v->vm), v->model);
+    alloc_free(vm_alloc(v->vm), v, sizeof(*v));
 }
 
 static disco_status make_backend(struct disco_vcpu *v,
@@ -140,7 +157,7 @@ static disco_status create(struct disco_vm *vm, const disco_vcpu_config *c,
 fail_backend:
     ops->destroy(v->state);
 fail_vcpu:
-    alloc_free(vm_alloc(vm), v, sizeof(*v));
+    unmake(v);
     return status;
 }
 
@@ -177,7 +194,7 @@ void vcpu_free(struct disco_vcpu *v)
         store_release(&vm->vcpu_count, vm->vcpu_count - 1);
     shoot_unregister(vm->pm.mem, &vm->pm.vcpus, &v->shoot);
     v->ops->destroy(v->state);
-    alloc_free(vm_alloc(vm), v, sizeof(*v));
+    unmake(v);
 }
 
 disco_status disco_vcpu_destroy(disco_vcpu *vcpu)

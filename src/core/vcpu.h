@@ -31,6 +31,8 @@ struct disco_vcpu {
     const disco_backend_ops *ops;
     void *state;
     disco_backend_host host;
+    disco_vcpu_config config; /* as created; its model is owned */
+    char *model;
     uint64_t owner; /* atomic */
     uint32_t index;
     uint32_t order;       /* DISCO_BIG or DISCO_LITTLE */
@@ -97,6 +99,8 @@ disco_status moncall_do(struct disco_vcpu *v, uint32_t code,
 uint64_t hostcall_do(struct disco_vcpu *v, uint64_t number,
                      const uint64_t arg[5], uint64_t *value);
 void hostcall_destroy(struct disco_vm *vm);
+/* The child gets the parent's functions under the same numbers.  NOMEM. */
+disco_status hostcall_fork(struct disco_vm *vm, struct disco_vm *child);
 
 /* In a host callback: parked, and registers are reachable. */
 static inline void vcpu_callback_begin(struct disco_vcpu *v)

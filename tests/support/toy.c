@@ -240,6 +240,45 @@ static disco_status toy_verify(void *state, disco_error *err)
     return 0;
 }
 
+struct toy_saved {
+    uint64_t r[TOY_REGS];
+    uint64_t pc, insns, skew, compare;
+    uint32_t lines, mask;
+};
+
+static disco_status toy_save(void *state, const disco_stream *out)
+{
+    const struct toy *t = state;
+    struct toy_saved s = { .pc = t->pc,
+                           .insns = t->insns,
+                           .skew = t->skew,
+                           .compare = t->compare,
+                           .lines = t->lines,
+                           .mask = t->mask };
+
+    memcpy(s.r, t->r, sizeof(s.r));
+    return out->write(out->opaque, &s, sizeof(s));
+}
+
+static disco_status toy_load(void *state, const disco_stream *in)
+{
+    struct toy *t = state;
+    struct toy_saved s;
+    disco_status status = in->read(in->opaque, &s, sizeof(s));
+
+    if (status)
+        return status;
+    memcpy(t->r, s.r, sizeof(s.r));
+    t->pc = s.pc;
+    t->insns = s.insns;
+    t->skew = s.skew;
+    t->compare = s.compare;
+    t->lines = s.lines;
+    t->mask = s.mask;
+    t->link_host = NULL;
+    return 0;
+}
+
 uint32_t toy_code_pages(void *state)
 {
     struct toy *t = state;
@@ -654,5 +693,7 @@ const disco_backend_ops toy_ops = {
     .translate = toy_translate,
     .invalidate = toy_invalidate,
     .stats = toy_stats,
+    .save = toy_save,
+    .load = toy_load,
     .verify = toy_verify,
 };
