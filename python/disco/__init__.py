@@ -20,6 +20,7 @@ from .board import *  # noqa: F401,F403
 from .constants import *  # noqa: F401,F403
 from .devices import *  # noqa: F401,F403
 from .errors import *  # noqa: F401,F403
+from .images import *  # noqa: F401,F403
 from .memory import *  # noqa: F401,F403
 from .numa import *  # noqa: F401,F403
 from .sched import *  # noqa: F401,F403

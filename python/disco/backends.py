@@ -85,7 +85,8 @@ class BlockRequest:
 
 
 class BlockBackend:
-    """A disk in Python: override read, write and flush, or submit.
+    """A disk in Python: override read, write and flush, or submit.  Its
+    requests have no `pages` (and so no `account`): it gets and gives bytes.
 
     read(offset, size) -> bytes, write(offset, data), flush()
         are called in turn; an OSError becomes an error for the guest, any other
@@ -164,14 +165,15 @@ class FileDisk(Closable):
         self.machine = machine
         self.path = path
         self.readonly = readonly
-        self._own(DependentCore("disk file", out, _release, machine._core, 1))
+        self._own(DependentCore("disk file", out, release_backend,
+                                machine._core, 1))
 
     @property
     def size(self) -> int:
         return self.ptr.bytes
 
 
-def _release(struct) -> None:
+def release_backend(struct) -> None:
     if struct.release:
         struct.release(struct.opaque)
 
@@ -402,8 +404,8 @@ class Port(Closable):
         subnet._make(lib.disco_subnet_port, config, out, number)
         self.subnet = subnet
         self.number: int = number[0]
-        self._own(DependentCore("port", out, _release, subnet.machine._core,
-                                1))
+        self._own(DependentCore("port", out, release_backend,
+                                subnet.machine._core, 1))
 
 
 def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:

@@ -8,7 +8,7 @@ from ._raw import lib
 __all__ = [
     "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
     "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "NetCopy", "RegClass",
-    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "reg",
+    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "DiskMode", "reg",
     "reg_gpr",
     "reg_fpr", "reg_cp0", "reg_tlb", "REG_PC", "REG_HI", "REG_LO", "REG_DELAY",
     "REG_DELAY_TARGET", "REG_LLBIT", "REG_INSNS", "REG_FIR", "REG_FCSR",
@@ -181,6 +181,13 @@ class BlockOp(IntEnum):
     READ = lib.DISCO_BLOCK_READ
     WRITE = lib.DISCO_BLOCK_WRITE
     FLUSH = lib.DISCO_BLOCK_FLUSH
+
+
+class DiskMode(IntEnum):
+    """How a disk shows its image."""
+    READONLY = lib.DISCO_DISK_READONLY
+    COW = lib.DISCO_DISK_COW
+    EXCLUSIVE = lib.DISCO_DISK_EXCLUSIVE
 
 
 PAGE_BYTES: int = lib.DISCO_PAGE_BYTES

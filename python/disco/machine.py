@@ -10,7 +10,7 @@ from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
 from .numa import Topology
-from .stats import MachineStats, MoveStats, NodeStats, from_struct
+from .stats import CacheStats, MachineStats, MoveStats, NodeStats, from_struct
 
 __all__ = ["Machine", "version", "capability"]
 
@@ -95,6 +95,7 @@ class Machine(Closable):
     clock          host clock in ns that never goes back; None = virtual time
     wake           called with a VCPU that became runnable; may only wake the
                    host's loop
+    cache_bytes    memory for disk blocks that no VM maps (0: an eighth; 1: none)
     allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
 
     close() closes its VMs, subnets, schedulers and unused back ends first.
@@ -111,7 +112,8 @@ class Machine(Closable):
                  log: Union[LogFn, logging.Logger, None] = None,
                  clock: Optional[Callable[[], int]] = None,
                  wake: Optional[Callable[..., None]] = None, seed: int = 0,
-                 cpu_hz: int = 0, allocator: Any = None) -> None:
+                 cpu_hz: int = 0, cache_bytes: int = 0,
+                 allocator: Any = None) -> None:
         vcpus: Dict[Any, Core] = {}
 
         def find(ptr):
@@ -137,6 +139,7 @@ class Machine(Closable):
             | (lib.DISCO_MACHINE_HOST_NODES if host_nodes else 0),
             "nodes": nodes, "cpus_per_node": cpus_per_node,
             "node_bytes": node_bytes, "seed": seed, "cpu_hz": cpu_hz,
+            "cache_bytes": cache_bytes,
         })
         if shape is not None:
             config.topology = shape
@@ -180,6 +183,10 @@ class Machine(Closable):
     def open_disk(self, path, *, readonly: bool = False) -> "FileDisk":
         """A raw file as a disk: FileDisk(self, path, ...)."""
         return FileDisk(self, path, readonly=readonly)
+
+    def open_image(self, source) -> "DiskImage":
+        """A raw file or BlockBackend under disks: DiskImage(self, source)."""
+        return DiskImage(self, source)
 
     @property
     def vms(self) -> List["VM"]:
@@ -226,6 +233,11 @@ class Machine(Closable):
         self._call(lib.disco_page_create, node, content, out)
         return Page(self, out[0])
 
+    def cache_stats(self) -> CacheStats:
+        """The block cache and all disks over it."""
+        return from_struct(CacheStats, self._struct(
+            lib.disco_cache_stats_get, "disco_cache_stats"))
+
     def node_stats(self, node: int) -> NodeStats:
         return from_struct(NodeStats, self._struct(
             lib.disco_node_stats_get, "disco_node_stats", node))
@@ -249,5 +261,6 @@ class Machine(Closable):
 # At the end: these modules need the classes above.
 from .backends import FileDisk, Subnet  # noqa: E402
 from .memory import Page  # noqa: E402
+from .images import DiskImage  # noqa: E402
 from .sched import Scheduler  # noqa: E402
 from .vm import VM, VmCore  # noqa: E402

@@ -281,10 +281,12 @@ class MemoryMixin(Handle):
         memory = ffi.from_buffer(data)
         self._call(lib.disco_mem_write, gpa, memory, len(memory))
 
-    def load(self, gpa: int, data) -> None:
-        """As write(), also into ROM."""
+    def load(self, gpa: int, data, *, shared: bool = False) -> None:
+        """As write(), also into ROM.  shared: whole pages of RAM that were
+        loaded this way before, by any VM, share their frames."""
         memory = ffi.from_buffer(data)
-        self._call(lib.disco_mem_load, gpa, memory, len(memory))
+        function = lib.disco_mem_load_shared if shared else lib.disco_mem_load
+        self._call(function, gpa, memory, len(memory))
 
     def read_int(self, gpa: int, size: int, order: int = Order.BIG) -> int:
         """An unsigned integer of `size` bytes."""

@@ -32,6 +32,13 @@ RAW_ONLY = {
     "disco_py_mmio_ops_fork": "see disco_vm_fork",
     "disco_vm_fork": "devices in Python cannot be copied yet",
     "disco_vm_region_opaque": "see disco_vm_fork",
+    "disco_block_account": "see disco_py_block_backend_account",
+    "disco_py_block_backend_account":
+        "a BlockBackend gets and gives bytes, not pages",
+    "DISCO_BLOCK_PAGE_*": "see disco_py_block_backend_account",
+    "DISCO_BLOCK_REQUEST_PAGES": "see disco_py_block_backend_account",
+    "DISCO_BLOCK_BYTES": "PAGE_BYTES",
+    "DISCO_CACHE_NONE": "Machine(cache_bytes=1)",
     "disco_net_packet": "a packet in Python is bytes, one contiguous frame",
     "disco_net_fragment": "see disco_net_packet",
     "disco_nic_deliver_packet": "see disco_net_packet",

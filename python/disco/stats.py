@@ -8,7 +8,7 @@ from ._raw import ffi
 from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
                         RegionKind, Trap)
 
-__all__ = ["MachineStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
+__all__ = ["MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
            "PageInfo", "ImageInfo"]
 
@@ -42,6 +42,24 @@ class MoveStats:
     collapse: MoveCost
     cow: MoveCost
     replicas: int
+
+
+@dataclass(frozen=True)
+class CacheStats:
+    """The block cache and all disks; blocks are of 4096 bytes."""
+    images: int
+    limit_blocks: int
+    blocks: int
+    hits: int
+    misses: int
+    waits: int
+    evictions: int
+    read_blocks: int
+    private_blocks: int
+    mapped_bytes: int
+    copied_unaligned_bytes: int
+    copied_short_bytes: int
+    copied_refused_bytes: int
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ def test_callbacks():
     ("disco_sched_config", "sched.py"), ("disco_board_config", "board.py"),
     ("disco_board_image", "board.py"),
     ("disco_block_backend", "backends.py"),
+    ("disco_disk_config", "images.py"),
     ("disco_net_backend", "backends.py"), ("disco_port_config", "backends.py"),
     ("disco_capture", "backends.py"),
     ("disco_char_backend", "devices.py"), ("disco_exit", "vcpu.py"),
@@ -117,6 +118,7 @@ def test_fields(ctype, owner):
 
 @pytest.mark.parametrize("ctype, cls", [
     ("disco_machine_stats", disco.MachineStats),
+    ("disco_cache_stats", disco.CacheStats),
     ("disco_node_stats", disco.NodeStats), ("disco_vm_stats", disco.VmStats),
     ("disco_vcpu_stats", disco.VcpuStats), ("disco_nic_stats", disco.NicStats),
     ("disco_subnet_stats", disco.SubnetStats),

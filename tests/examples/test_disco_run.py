@@ -261,6 +261,17 @@ class Many(Case):
         self.expect(self.run_it("--vms", "3", "--disk",
                                 self.path("disk%v"), self.disk_kernel()), 5)
 
+    def test_copy_on_write_disk_is_shared(self):
+        disk = self.file("disk", bytes(512 * 21))
+        stats = self.path("stats")
+        self.expect(self.run_it("--vms", "3", "--disk", disk + ",cow",
+                                "--cache", "64K", "--stats", stats,
+                                self.disk_kernel()), 21)
+        with open(stats, encoding="utf-8") as f:
+            cache = json.load(f)["cache"]
+        self.assertEqual(cache["limit_blocks"], 16)
+        self.assertEqual(cache["read_blocks"], 0)
+
     def test_read_only_disk_is_shared(self):
         disk = self.file("disk", bytes(512 * 17))
         self.expect(self.run_it("--vms", "2", "--disk", disk + ",ro",
@@ -374,6 +385,8 @@ class Errors(Case):
                 (["--disk", "x,fast"], "--disk x,fast"),
                 (["--disk", "x", "--vms", "2"], "--disk x"),
                 (["--disk", "/nonexistent/x"], "/nonexistent/x"),
+                (["--cache", "many"], "--cache many"),
+                (["--cache", "65G"], "--cache 65G"),
                 (["--initrd", "/nonexistent/y"], "/nonexistent/y"),
                 (["--deterministic", "--threads", "2"], "--threads 2"),
                 (["--endian", "little"], "endian")):
@@ -388,7 +401,7 @@ class Errors(Case):
         for args in (["--engine", "jit"], ["--model", "ccnuma"],
                      ["--model", "ccnuma,local=300"], ["--policy", "x"],
                      ["--trace", "x"], ["--gdb", "1234"],
-                     ["--disk", "x,cow"], ["--disk", "x,cow=y,ro"],
+                     ["--disk", "x,cow=y"], ["--disk", "x,cow=y,ro"],
                      ["--net", "user"]):
             with self.subTest(args=args):
                 self.fails(*args, kernel, text="unsupported")
