@@ -43,8 +43,9 @@ typedef struct disco_machine_config {
     uint64_t (*now_ns)(void *opaque);
     void *clock_opaque;
     /*
-     * An idle or parked vCPU became runnable.  Called on the thread that
-     * caused it, without library locks; may only wake the host's loop.
+     * An idle or parked vCPU became runnable; or a scheduler (sched.h) has
+     * work again that it had not.  Called on the thread that caused it, without
+     * library locks; may only wake the host's loop.
      */
     void (*wake)(void *opaque, disco_vcpu *vcpu);
     void *wake_opaque;

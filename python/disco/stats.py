@@ -10,7 +10,7 @@ from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
 
 __all__ = ["MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
-           "PageInfo", "ImageInfo"]
+           "PageInfo", "ImageInfo", "SchedCpuStats", "SchedVcpuStats"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,32 @@ class PortStats:
     taken_frames: int
     taken_bytes: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class SchedCpuStats:
+    """A machine CPU of a scheduler; times are modelled."""
+    queued: int
+    busy_ns: int
+    idle_ns: int
+    slices: int
+    switches: int
+    moved_near: int
+    moved_far: int
+
+
+@dataclass(frozen=True)
+class SchedVcpuStats:
+    """A vCPU in a scheduler."""
+    cpu: int
+    run_ns: int
+    run_insns: int
+    slices: int
+    idles: int
+    wakes: int
+    waited: int
+    moved_near: int
+    moved_far: int
 
 
 @dataclass(frozen=True)

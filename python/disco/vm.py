@@ -37,7 +37,7 @@ class VmCore(DependentCore):
 
     def begin_exclusive(self) -> None:
         self.exclusive = True
-        if self.runs or any(s.holder for core in self.vcpu_cores()
+        if self.runs or any(s.is_used() for core in self.vcpu_cores()
                             for s in core.schedulers):
             self.exclusive = False
             raise self.busy_error("a vCPU runs")

@@ -100,7 +100,8 @@ def test_callbacks():
     ("disco_vcpu_config", "vcpu.py"), ("disco_run", "vcpu.py"),
     ("disco_topology", "numa.py"),
     ("disco_mmio_ops", "memory.py"), ("disco_console_ops", "vm.py"),
-    ("disco_sched_config", "sched.py"), ("disco_board_config", "board.py"),
+    ("disco_sched_config", "sched.py"),
+    ("disco_sched_vm_config", "sched.py"), ("disco_board_config", "board.py"),
     ("disco_board_image", "board.py"),
     ("disco_block_backend", "backends.py"),
     ("disco_disk_config", "images.py"),
@@ -127,7 +128,9 @@ def test_fields(ctype, owner):
     ("disco_page_info", disco.PageInfo),
     ("disco_move_stats", disco.MoveStats),
     ("disco_move_cost", disco.MoveCost),
-    ("disco_image_info", disco.ImageInfo)])
+    ("disco_image_info", disco.ImageInfo),
+    ("disco_sched_cpu_stats", disco.SchedCpuStats),
+    ("disco_sched_vcpu_stats", disco.SchedVcpuStats)])
 def test_figures(ctype, cls):
     want = {name for name, _ in ffi.typeof(ctype).fields}
     assert {f.name for f in dataclasses.fields(cls)} == \

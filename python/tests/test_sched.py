@@ -1,3 +1,5 @@
+import threading
+
 import disco
 import guest_words as g
 import pytest
@@ -17,8 +19,10 @@ def make(machine):
     return make_vcpu
 
 
-def test_round_robin(machine, make):
-    sched = machine.create_scheduler(quantum=100, first_cpu=1, cpus=2)
+def test_rounds(machine, make):
+    """A round is one slice on each CPU."""
+    sched = machine.create_scheduler(quantum=100, first_cpu=1, cpus=2,
+                                     static=True)
     vcpus = [make(g.loop()) for _ in range(3)]
     for vcpu in vcpus:
         sched.add(vcpu)
@@ -26,8 +30,80 @@ def test_round_robin(machine, make):
     assert sched.run(20)[1].reason == ExitReason.BUDGET
     assert sched.run(1)[0] is None
     insns = [vcpu.stats().insns for vcpu in vcpus]
-    assert insns == [2100, 2100, 2100]
+    assert insns == [1100, 2100, 1000]
     assert [vcpu.stats().cpu for vcpu in vcpus] == [1, 2, 1]
+    assert [sched.vcpu_stats(v).cpu for v in vcpus] == [1, 2, 1]
+    assert sched.cpu_stats(1).slices == 21
+    with pytest.raises(disco.InvalidError):
+        sched.cpu_stats(0)
+
+
+def test_wishes(machine, make):
+    sched = machine.create_scheduler(quantum=100, balance_rounds=8,
+                                     balance_moves=4)
+    a, b = make(g.loop()), make(g.loop())
+    for vcpu in (a, b):
+        sched.add(vcpu)
+        sched.pin(vcpu, 1)
+    sched.set_vm(a.vm, weight=300, gang=True, skew_insns=1000)
+    sched.run(400)
+    assert sched.vcpu_stats(a).run_insns == pytest.approx(30000, rel=0.02)
+    assert sched.vcpu_stats(b).waited > 200
+    with pytest.raises(disco.InvalidError):
+        sched.set_vm(a.vm, cpus=[0, 2])  # leaves it no CPU
+    sched.set_cpus(a, None)
+    sched.set_vm(a.vm, cpus=[0, 2])
+    assert sched.vcpu_stats(a).cpu == 0
+
+
+def test_masks_and_limits(machine, make):
+    sched = machine.create_scheduler(quantum=100)
+    vcpu = make(g.loop())
+    sched.add(vcpu)
+    sched.set_vm(vcpu.vm, cpus=[2, 3])
+    with pytest.raises(disco.InvalidError):
+        sched.pin(vcpu, 1)
+    sched.set_cpus(vcpu, [3])
+    sched.set_limit(vcpu, 250)
+    who, exit = sched.run()
+    assert who is vcpu and exit.reason == ExitReason.BUDGET
+    assert vcpu.stats().insns == 250 and vcpu.stats().cpu == 3
+    sched.set_limit(vcpu, None)
+    assert sched.next_ns == 0
+    assert sched.hold(vcpu) is True
+    assert sched.run(2)[1].reason == ExitReason.IDLE
+    sched.release(vcpu)
+    assert sched.run(1)[1].reason == ExitReason.BUDGET
+
+
+def test_threads_drive_cpus():
+    with disco.Machine(cpus_per_node=4) as m:
+        sched = m.create_scheduler(quantum=1000)
+        for _ in range(4):
+            vm = m.create_vm()
+            vm.map_ram(0, 1 << 20)
+            vm.write(g.CODE, g.code(g.loop()))
+            vcpu = vm.create_vcpu()
+            vcpu.start(g.ENTRY)
+            sched.add(vcpu)
+        failed = []
+
+        def drive():
+            try:
+                for _ in range(50):
+                    who, exit = sched.run_cpu(max_slices=4)
+                    assert who is None and exit.reason == ExitReason.BUDGET
+            except BaseException as error:  # for the main thread
+                failed.append(error)
+
+        threads = [threading.Thread(target=drive) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert sum(sched.vcpu_stats(v).slices for v in sched.vcpus) == 400
+        assert sched.run_cpu(2, 3)[0] is None
 
 
 def test_reasons(machine, make):

@@ -7,12 +7,13 @@
  * raises while the vCPU is still inside run leaves the look to its thread,
  * which finds IRQ set when it lets go (run.c).
  */
-#include "core/vcpu.h"
+#include "core/sched.h"
 
 void wake_host(struct disco_vcpu *v)
 {
     const disco_machine_config *c = &v->machine->config;
 
+    sched_wake(v);
     if (c->wake)
         c->wake(c->wake_opaque, v);
 }

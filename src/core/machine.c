@@ -158,10 +158,12 @@ static disco_status fill(struct disco_machine *m)
     status = DISCO_E_NOMEM;
     if (lock_init(&m->lock))
         goto fail_errors;
+    if (lock_init(&m->sched_lock))
+        goto fail_lock;
     m->cpu = alloc_array(&m->ctx.alloc, topology_cpus(&m->topology),
                          sizeof(*m->cpu));
     if (!m->cpu)
-        goto fail_lock;
+        goto fail_sched_lock;
     status = mem_init(&m->mem, &m->ctx, m->topology.nodes, c->node_bytes);
     if (status)
         goto fail_cpu;
@@ -188,6 +190,8 @@ fail_mem:
 fail_cpu:
     alloc_free(&m->ctx.alloc, m->cpu,
                topology_cpus(&m->topology) * sizeof(*m->cpu));
+fail_sched_lock:
+    lock_destroy(&m->sched_lock);
 fail_lock:
     lock_destroy(&m->lock);
 fail_errors:
@@ -243,6 +247,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
     hostnuma_destroy(machine->hostnuma);
     alloc_free(&machine->ctx.alloc, machine->cpu,
                topology_cpus(&machine->topology) * sizeof(*machine->cpu));
+    lock_destroy(&machine->sched_lock);
     lock_destroy(&machine->lock);
     errors_destroy(&machine->ctx.errors);
     unmake(machine);

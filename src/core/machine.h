@@ -41,8 +41,10 @@ struct disco_machine {
     struct cache cache; /* of blocks of images, and of loaded pages */
     struct disk_figures disk_figures; /* atomics */
     struct cpu_slot *cpu;
-    int32_t running;  /* atomic: vCPUs in run; -1: stopped for a walk */
-    struct lock lock; /* the lists of VMs and images, and backends */
+    int32_t running;        /* atomic: vCPUs in run; -1: stopped for a walk */
+    struct lock lock;       /* the lists of VMs and images, and backends */
+    struct lock sched_lock; /* of all its schedulers: core/sched.h */
+    uint32_t kicks;         /* atomic: counts disco_vcpu_kick */
     struct disco_vm *vms;
     uint32_t vm_count;
     uint32_t vm_serial;           /* for default names */

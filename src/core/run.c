@@ -223,6 +223,7 @@ static uint32_t after_slice(struct disco_vcpu *v, const disco_backend_run *r)
 static uint32_t run_slices(struct disco_vcpu *v, const struct limits *l,
                            disco_backend_run *r)
 {
+    uint64_t start;
     uint32_t reason;
 
     for (;;) {
@@ -232,8 +233,10 @@ static uint32_t run_slices(struct disco_vcpu *v, const struct limits *l,
         shoot_unpark(&v->shoot);
         if (unlikely(load_relaxed(&v->shoot.request) & DISCO_REQ_INVALIDATE))
             shoot_serve(&v->shoot);
+        start = v->ops->cycles(v->state);
         v->ops->run(v->state, r);
         shoot_park(&v->shoot);
+        v->ran_cycles += v->ops->cycles(v->state) - start;
         reason = after_slice(v, r);
         if (reason)
             return reason;
@@ -349,6 +352,7 @@ static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
     store_relaxed(&v->cpu, cpu);
     go_to_node(v, topology_cpu_node(&v->machine->topology, cpu));
     v->failed.status = 0;
+    v->ran_cycles = 0;
     l->start_insns = reg(v, DISCO_REG_INSNS);
     if (load_seq(&v->is_parked)) {
         reason = load_acquire(&v->vm->stop);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "core/sched.h"
 
 disco_status vcpu_hold(struct disco_vcpu *v, int *held)
 {
@@ -189,6 +190,7 @@ void vcpu_free(struct disco_vcpu *v)
 {
     struct disco_vm *vm = v->vm;
 
+    sched_forget(v);
     store_release(&vm->vcpu[v->index], NULL);
     while (vm->vcpu_count && !vm->vcpu[vm->vcpu_count - 1])
         store_release(&vm->vcpu_count, vm->vcpu_count - 1);
@@ -297,6 +299,8 @@ disco_status disco_vcpu_start(disco_vcpu *vcpu, uint64_t pc)
 
 void disco_vcpu_kick(disco_vcpu *vcpu)
 {
-    if (vcpu)
-        or_seq(&vcpu->shoot.request, DISCO_REQ_KICK);
+    if (!vcpu)
+        return;
+    or_seq(&vcpu->shoot.request, DISCO_REQ_KICK);
+    add_seq(&vcpu->machine->kicks, 1);
 }

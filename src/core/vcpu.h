@@ -56,6 +56,8 @@ struct disco_vcpu {
         uint64_t gpa;
     } failed; /* device callback that ended the run */
     struct vcpu_counts counts;
+    struct sched_entry *sched; /* atomic: its place in a scheduler, or NULL */
+    uint64_t ran_cycles;       /* in the backend, in the last run */
 };
 
 _Static_assert(offsetof(struct disco_vcpu, shoot) == 0,
