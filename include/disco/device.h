@@ -318,8 +318,9 @@ enum { DISCO_NET_FRAME_MAX = 65550, DISCO_NET_FRAGMENTS_MAX = 288 };
 
 /* Where the bytes of a fragment are. */
 enum {
-    DISCO_FRAGMENT_HOST = 1, /* at data */
-    DISCO_FRAGMENT_GUEST = 2 /* in guest memory: vm, gpa */
+    DISCO_FRAGMENT_HOST = 1,  /* at data */
+    DISCO_FRAGMENT_GUEST = 2, /* in guest memory: vm, gpa */
+    DISCO_FRAGMENT_PAGE = 3   /* in a held page: page, from offset on */
 };
 
 /* A piece of a packet, 1 byte or more; everything borrowed for the call. */
@@ -329,7 +330,9 @@ typedef struct disco_net_fragment {
     const void *data;
     disco_vm *vm;
     uint64_t gpa;
-    uint64_t reserved[2];
+    disco_page page;
+    uint32_t offset;
+    uint32_t reserved;
 } disco_net_fragment;
 
 enum {
@@ -348,6 +351,11 @@ enum {
  * fragments.  The first one is HOST and holds at least the Ethernet header, and
  * with TCP4 or TCP6 all header_bytes.  Fragments of guest memory may change
  * until the call returns: what must be checked is copied first.
+ *
+ * Whole aligned pages of guest memory, and held pages from offset 0 on, are
+ * mapped read-only into a receiver that offers page-aligned buffers of 4096
+ * bytes or more; whoever writes first gets a copy.  A packet that waits holds
+ * its pages and copies the rest.
  */
 typedef struct disco_net_packet {
     uint32_t size;

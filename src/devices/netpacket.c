@@ -19,6 +19,9 @@ static int fragment_ok(const disco_net_fragment *fragment)
         return fragment->data != NULL;
     case DISCO_FRAGMENT_GUEST:
         return fragment->vm != NULL;
+    case DISCO_FRAGMENT_PAGE:
+        return fragment->page.name != 0 && fragment->offset < NET_PAGE_BYTES &&
+               fragment->bytes <= NET_PAGE_BYTES - fragment->offset;
     default:
         return 0;
     }
@@ -95,13 +98,16 @@ static disco_status fragment_read(disco_machine *machine,
                                   const disco_net_fragment *fragment,
                                   uint32_t at, void *dst, uint32_t bytes)
 {
-    (void)machine;
+    disco_status err = 0;
+
     if (fragment->kind == DISCO_FRAGMENT_GUEST)
-        return disco_mem_read(fragment->vm, fragment->gpa + at, dst, bytes)
-                   ? DISCO_E_FAULT
-                   : 0;
-    memcpy(dst, (const uint8_t *)fragment->data + at, bytes);
-    return 0;
+        err = disco_mem_read(fragment->vm, fragment->gpa + at, dst, bytes);
+    else if (fragment->kind == DISCO_FRAGMENT_PAGE)
+        err = disco_page_read(machine, fragment->page, fragment->offset + at,
+                              dst, bytes);
+    else
+        memcpy(dst, (const uint8_t *)fragment->data + at, bytes);
+    return err ? DISCO_E_FAULT : 0;
 }
 
 disco_status net_packet_read(disco_machine *machine,
@@ -133,37 +139,136 @@ disco_status net_packet_read(disco_machine *machine,
     return bytes ? DISCO_E_FAULT : 0;
 }
 
+/* --- Pages --------------------------------------------------------------- */
+
+void net_packet_pages(const disco_net_packet *packet, struct net_pages *out)
+{
+    uint32_t at = 0;
+    uint32_t i;
+
+    out->count = 0;
+    for (i = 0; i < packet->fragments; i++) {
+        const disco_net_fragment *fragment = &packet->fragment[i];
+        uint32_t offset = 0;
+
+        if (fragment->kind == DISCO_FRAGMENT_GUEST)
+            offset = (uint32_t)-fragment->gpa % NET_PAGE_BYTES;
+        else if (fragment->kind == DISCO_FRAGMENT_HOST || fragment->offset)
+            offset = fragment->bytes;
+        for (; offset + NET_PAGE_BYTES <= fragment->bytes;
+             offset += NET_PAGE_BYTES)
+            out->page[out->count++] =
+                (struct net_page){ at + offset, i, offset };
+        at += fragment->bytes;
+    }
+}
+
+disco_status net_page_take(disco_machine *machine,
+                           const disco_net_packet *packet,
+                           const struct net_page *page, disco_page *out)
+{
+    const disco_net_fragment *fragment = &packet->fragment[page->fragment];
+
+    if (fragment->kind == DISCO_FRAGMENT_GUEST)
+        return disco_page_take(fragment->vm, fragment->gpa + page->offset, out);
+    *out = fragment->page;
+    return disco_page_hold(machine, *out);
+}
+
 /* --- Keeping ------------------------------------------------------------- */
 
-struct net_held *net_hold(disco_machine *machine,
-                          const disco_net_packet *packet)
-{
+/* A held packet that is being made. */
+struct making {
+    const disco_net_packet *from;
     struct net_held *held;
-    disco_net_fragment *fragment;
-    uint8_t *data;
-    uint64_t bytes = sizeof(*held) + sizeof(*fragment) + packet->bytes;
+    disco_net_fragment *fragment; /* the held packet's */
+    uint8_t *data;                /* where the next bytes go */
+    uint32_t at;                  /* bytes of the packet that are done */
+};
 
-    held = dev_alloc(machine, bytes);
-    if (!held)
-        return NULL;
-    fragment = (disco_net_fragment *)(void *)(held + 1);
-    data = (uint8_t *)(fragment + 1);
-    if (net_packet_read(machine, packet, 0, data, packet->bytes)) {
-        dev_free(machine, held, bytes);
-        return NULL;
-    }
-    held->refs = 1;
-    held->machine = machine;
-    held->block_bytes = bytes;
-    held->packet = *packet;
-    held->packet.fragments = 1;
-    held->packet.fragment = fragment;
-    *fragment = (disco_net_fragment){
-        .kind = DISCO_FRAGMENT_HOST,
-        .bytes = packet->bytes,
-        .data = data,
+/* Copy up to byte `end` of the packet. */
+static disco_status keep_bytes(struct making *m, uint32_t end)
+{
+    disco_net_packet *to = &m->held->packet;
+    disco_net_fragment *last = NULL;
+    uint32_t bytes = end - m->at;
+    disco_status err;
+
+    if (bytes == 0)
+        return 0;
+    err = net_packet_read(m->held->machine, m->from, m->at, m->data, bytes);
+    if (err)
+        return err;
+    if (to->fragments > 0)
+        last = &m->fragment[to->fragments - 1];
+    if (last && last->kind == DISCO_FRAGMENT_HOST)
+        last->bytes += bytes;
+    else
+        m->fragment[to->fragments++] = (disco_net_fragment){
+            .kind = DISCO_FRAGMENT_HOST,
+            .bytes = bytes,
+            .data = m->data,
+        };
+    m->data += bytes;
+    m->at = end;
+    return 0;
+}
+
+/* A page that cannot be shared is left to be copied. */
+static disco_status keep_page(struct making *m, const struct net_page *page)
+{
+    disco_net_packet *to = &m->held->packet;
+    disco_page taken;
+    disco_status err = keep_bytes(m, page->at);
+
+    if (err)
+        return err;
+    if (net_page_take(m->held->machine, m->from, page, &taken))
+        return keep_bytes(m, page->at + NET_PAGE_BYTES);
+    m->fragment[to->fragments++] = (disco_net_fragment){
+        .kind = DISCO_FRAGMENT_PAGE,
+        .bytes = NET_PAGE_BYTES,
+        .page = taken,
     };
-    return held;
+    m->at += NET_PAGE_BYTES;
+    return 0;
+}
+
+struct net_held *net_hold(disco_machine *machine,
+                          const disco_net_packet *packet, uint32_t min_pages)
+{
+    struct making m = { .from = packet };
+    struct net_pages pages;
+    uint32_t most; /* fragments */
+    uint64_t bytes;
+    uint32_t i;
+    disco_status err = 0;
+
+    net_packet_pages(packet, &pages);
+    if (pages.count < min_pages)
+        pages.count = 0;
+    most = 2 * pages.count + 1;
+    /* Pages that cannot be shared need room, too. */
+    bytes = sizeof(*m.held) + most * sizeof(*m.fragment) + packet->bytes;
+    m.held = dev_alloc(machine, bytes);
+    if (!m.held)
+        return NULL;
+    m.fragment = (disco_net_fragment *)(void *)(m.held + 1);
+    m.data = (uint8_t *)(m.fragment + most);
+    m.held->refs = 1;
+    m.held->machine = machine;
+    m.held->block_bytes = bytes;
+    m.held->packet = *packet;
+    m.held->packet.fragments = 0;
+    m.held->packet.fragment = m.fragment;
+    for (i = 0; i < pages.count && !err; i++)
+        err = keep_page(&m, &pages.page[i]);
+    if (!err)
+        err = keep_bytes(&m, packet->bytes);
+    if (!err)
+        return m.held;
+    net_held_put(m.held);
+    return NULL;
 }
 
 void net_held_get(struct net_held *held)
@@ -173,6 +278,15 @@ void net_held_get(struct net_held *held)
 
 void net_held_put(struct net_held *held)
 {
-    if (sub_seq(&held->refs, 1) == 1)
-        dev_free(held->machine, held, held->block_bytes);
+    uint32_t i;
+
+    if (sub_seq(&held->refs, 1) != 1)
+        return;
+    for (i = 0; i < held->packet.fragments; i++) {
+        const disco_net_fragment *fragment = &held->packet.fragment[i];
+
+        if (fragment->kind == DISCO_FRAGMENT_PAGE)
+            disco_page_drop(held->machine, fragment->page);
+    }
+    dev_free(held->machine, held, held->block_bytes);
 }

@@ -88,7 +88,8 @@ static uint64_t flood(struct disco_subnet *subnet, struct port *from,
     if (subnet->stats.ports < 2)
         return 0;
     lock_give(&subnet->lock);
-    held = net_hold(subnet->machine, packet);
+    held = net_hold(subnet->machine, packet,
+                    net_min_pages(from->config.remap_min_pages));
     lock_take(&subnet->lock);
     if (!held) {
         subnet->stats.dropped++;

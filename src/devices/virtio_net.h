@@ -28,12 +28,16 @@ enum {
     NET_HEADER_CSUM_OFFSET = 8,
     NET_HEADER_NUM_BUFFERS = 10,
 
+    /* A single page is worth it. */
+    NET_REMAP_MIN_PAGES = 1,
+
     /* Frames up to this are copied out of the guest at once. */
     NET_SMALL_BYTES = 2048,
 
     /* Buffers that one frame may be spread over, and pieces of them. */
-    RX_CHAINS_MAX = 64,
-    RX_SEGS_MAX = 320
+    RX_BUFFERS_MAX = 64,
+    RX_SEGS_MAX = 320,
+    RX_MOVES_MAX = RX_SEGS_MAX + NET_PAGES_MAX + 1
 };
 
 struct waiting_packet {
@@ -41,7 +45,7 @@ struct waiting_packet {
     struct net_held *held;
 };
 
-/* Buffers taken for one packet, not yet returned. */
+/* A buffer taken for a packet, not yet returned. */
 struct rx_buffer {
     uint16_t head;
     uint16_t first; /* its segments are seg[first..end-1] of the room */
@@ -49,11 +53,24 @@ struct rx_buffer {
     uint32_t used; /* bytes */
 };
 
+/* Bytes of the packet that go to one place. */
+struct rx_move {
+    uint64_t gpa;
+    uint32_t at;
+    uint32_t bytes;
+    int32_t page; /* index of the packet's page to be mapped, -1: copy */
+};
+
+/* Where a packet goes: the buffers taken for it, and what is to be done. */
 struct rx_room {
+    uint32_t limit; /* of buffers */
     uint32_t buffers;
+    uint32_t used; /* of the buffers */
     uint32_t segs;
-    struct rx_buffer buffer[RX_CHAINS_MAX];
+    uint32_t moves;
+    struct rx_buffer buffer[RX_BUFFERS_MAX];
     struct virtq_seg seg[RX_SEGS_MAX];
+    struct rx_move move[RX_MOVES_MAX];
 };
 
 struct disco_nic {
@@ -73,6 +90,18 @@ struct disco_nic {
     uint8_t rx_frame[DISCO_NET_FRAME_MAX];
     uint8_t rx_segment[DISCO_NET_FRAME_MAX];
 };
+
+/* What became of a packet. */
+enum { RX_PLACED, RX_NO_BUFFER, RX_DROPPED };
+
+/* virtio_net_place.c: put a packet into the guest's buffers. */
+int net_rx_place(struct disco_nic *nic, const disco_net_packet *packet);
+
+/* Whole pages that a packet must have for any of them to be mapped. */
+static inline uint32_t net_min_pages(uint32_t remap_min_pages)
+{
+    return remap_min_pages ? remap_min_pages : NET_REMAP_MIN_PAGES;
+}
 
 /* Give a packet to the guest or let it wait.  BUSY: dropped.  `held` is the
  * packet when somebody holds it already, or NULL. */
