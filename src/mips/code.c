@@ -183,6 +183,9 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
         mips_raise(cpu, EXC_IBE);
         return RES_EXCEPTION;
     }
+    /* Pages may have moved while we waited, this one's old code included. */
+    if (unlikely(load_relaxed(cpu->request)))
+        cpu->resync = true;
     if (where.rights & DISCO_EXEC) {
         *out = find_page(cpu, where.frame);
         if (!*out)

@@ -65,6 +65,8 @@ refetch: /* go on at cpu->pc */
         left--; /* so that a fetch fault without end comes to one */
         goto refetch;
     }
+    if (unlikely(cpu->resync)) /* what we know may be old: poll first */
+        return;
     base = page->slot;
     base_va = cpu->pc & PAGE_MASK;
     ip = base + (cpu->pc & PAGE_OFFSET) / 4;

@@ -57,7 +57,9 @@ enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
         cpu->host->barrier(cpu->host->ctx);
         fpu_enter(&cpu->fpu);
         linemon_armed(lm, place.host);
-        /* Translations may be gone: find the line again. */
+        /* Translations may be gone: once more, after a poll. */
+        if (unlikely(load_relaxed(cpu->request)))
+            return RES_LEAVE;
         cpu->resync = true;
         result = access_find(cpu, va, bytes, DISCO_READ, &place);
         if (result != RES_OK)
