@@ -118,13 +118,29 @@ disco_status page_replicate(struct physmap *pm, struct pfn pfn, uint32_t node,
     return status;
 }
 
+/* An isolated frame loses its copies. */
+static void unify(struct mem *mem, struct mfn mfn, struct move_clock *clock)
+{
+    struct frame *frame = frame_of(&mem->frames, mfn);
+
+    if (!frame->copy) {
+        /* Somebody else was first, and it may be written again by now. */
+        frame_settle(mem, frame, mfn, MAP_WRITE | MAP_COW, 0);
+        return;
+    }
+    move_clock_copy(clock);
+    frame_drop_copies(mem, frame);
+    move_clock_copied(clock);
+    frame_settle(mem, frame, mfn, MAP_COW, 0);
+    move_clock_end(clock, &mem->collapse);
+}
+
 disco_status page_collapse_locked(struct physmap *pm, struct pfn pfn,
                                   struct shoot_vcpu *self)
 {
     struct mem *mem = pm->mem;
     struct move_clock clock;
     disco_status status;
-    struct frame *frame;
     uint64_t entry;
 
     entry = physmap_entry(pm, pfn);
@@ -135,14 +151,8 @@ disco_status page_collapse_locked(struct physmap *pm, struct pfn pfn,
     move_clock_begin(&clock);
     mem->moves++;
     status = frame_isolate(pm, pfn, 0, self, &entry);
-    if (!status) {
-        frame = entry_frame(pm, entry);
-        move_clock_copy(&clock);
-        frame_drop_copies(mem, frame);
-        move_clock_copied(&clock);
-        frame_settle(mem, frame, entry_mfn(entry), MAP_COW, 0);
-        move_clock_end(&clock, &mem->collapse);
-    }
+    if (!status)
+        unify(mem, entry_mfn(entry), &clock);
     mem->moves--;
     return status;
 }

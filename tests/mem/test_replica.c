@@ -1,6 +1,8 @@
 /*
  * test_replica.c - replicate, read near, collapse on write, drop when short.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "core/vcpu.h"
@@ -163,6 +165,69 @@ static void test_dropped_when_short(void **state)
     fixture_drop(&f);
 }
 
+/*
+ * Two collapse the same page; the second gets on when the first is done and the
+ * page is written again: its rights stay.
+ */
+struct late {
+    struct fixture *f;
+    disco_status status;
+};
+
+static void *collapse_late(void *arg)
+{
+    struct late *l = arg;
+
+    l->status = disco_page_collapse(l->f->vm, 0x1000);
+    return NULL;
+}
+
+/* Until the other thread waits for the page, which is busy.  Lock held. */
+static void let_it_wait(struct mem *mem)
+{
+    while (!mem->moves) {
+        mem_unlock(mem);
+        sched_yield();
+        mem_lock(mem);
+    }
+}
+
+static void test_second_collapse_is_late(void **state)
+{
+    struct fixture_config c = { .nodes = 2, .cpus = 2 };
+    struct pfn pfn = pfn_of_gpa(0x1000);
+    struct late late = { NULL, 1 };
+    struct frame *frame;
+    struct physmap *pm;
+    pthread_t thread;
+    struct fixture f;
+    uint64_t entry;
+
+    (void)state;
+    fixture_make(&f, &c, reader, 2);
+    late.f = &f;
+    pm = &f.vm->pm;
+    assert_int_equal(disco_mem_write(f.vm, 0x1000, "x", 1), 0);
+    assert_int_equal(disco_page_replicate(f.vm, 0x1000, 1), 0);
+    mem_lock(pm->mem);
+    map_page(pm, pfn)->busy++;
+    pthread_create(&thread, NULL, collapse_late, &late);
+    let_it_wait(pm->mem);
+    entry = physmap_entry(pm, pfn);
+    frame = entry_frame(pm, entry);
+    frame_drop_copies(pm->mem, frame);
+    frame_settle(pm->mem, frame, entry_mfn(entry), MAP_COW, 0);
+    assert_int_equal(page_unshare(pm, pfn, 0, NULL, &entry), 0);
+    map_page(pm, pfn)->busy--;
+    mem_unlock(pm->mem);
+    pthread_join(thread, NULL);
+    assert_int_equal(late.status, 0);
+    assert_int_equal(info(f.vm, 0x1000).flags,
+                     DISCO_PAGE_PRESENT | DISCO_PAGE_WRITABLE);
+    assert_int_equal(disco_machine_verify(f.machine), 0);
+    fixture_drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_reads_are_near),
         cmocka_unit_test(test_shared_and_replicated),
         cmocka_unit_test(test_dropped_when_short),
+        cmocka_unit_test(test_second_collapse_is_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
