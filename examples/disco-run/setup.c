@@ -226,6 +226,8 @@ static int open_guest(struct guest *guest)
     status = disco_vm_create(runner->machine, &config, &guest->vm);
     if (!status)
         status = disco_vm_set_console(guest->vm, &console, guest);
+    if (!status) /* all VMs of one run trust each other */
+        status = disco_vm_set_share_group(guest->vm, 1);
     if (status)
         return runner_fail_status(runner, "cannot make a VM", status);
     if (open_board(guest) || add_devices(guest))

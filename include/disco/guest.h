@@ -61,10 +61,11 @@
 #define DISCO_HC_CONSOLE_READ  0x004 /* v1 = byte or -1 */
 #define DISCO_HC_ZERO_PAGE     0x005 /* a0 = physical page: becomes zeroed */
 #define DISCO_HC_RELEASE_PAGE  0x006 /* a0 = physical page: content dropped */
-#define DISCO_HC_REMAP         0x007 /* reserved */
+#define DISCO_HC_REMAP         0x007 /* a0 = page, becomes what page a1 is */
 #define DISCO_HC_DISK          0x008 /* reserved */
 #define DISCO_HC_NET           0x009 /* reserved */
-#define DISCO_HC_SHARE         0x00a /* reserved */
+#define DISCO_HC_SHARE         0x00a /* a0 = key, a1 = page, a2 = pages */
+#define DISCO_HC_UNSHARE       0x00b /* a0 = key */
 #define DISCO_HC_HOST_FUNCTION 0x010 /* a0 = number, a1..a5 = arguments */
 #define DISCO_HC_EMBEDDER      0x200 /* ..0x3ff: DISCO_EXIT_HYPERCALL */
 
@@ -72,7 +73,9 @@
 #define DISCO_HC_E_INVAL       (-2) /* bad argument */
 #define DISCO_HC_E_FAULT       (-3) /* address is not RAM */
 #define DISCO_HC_E_NOMEM       (-4)
-#define DISCO_HC_E_UNSUPPORTED (-5) /* known, not built in */
+#define DISCO_HC_E_UNSUPPORTED (-5) /* known, not built in or not allowed */
+#define DISCO_HC_E_BUSY        (-6) /* a page is pinned by a device */
+#define DISCO_HC_E_NOENT       (-7) /* no such thing */
 
 /* --- Page of memory-mapped CP0 registers -----------------------------------
  * 64-bit registers in CPU byte order, each vCPU sees its own.  Register n of

@@ -156,6 +156,13 @@ DISCO_API disco_status disco_vm_set_console(disco_vm *vm,
                                             void *opaque);
 
 /*
+ * VMs of the same group may share memory with each other that they both write
+ * (guest.h, DISCO_HC_SHARE).  0, the start, is no group: the call is refused.
+ * Thread: any; regions that are shared stay so.
+ */
+DISCO_API disco_status disco_vm_set_share_group(disco_vm *vm, uint64_t group);
+
+/*
  * Let the guest call a C function by number (guest.h, DISCO_HC_HOST_FUNCTION).
  *
  * signature  "RET name(ARG, ...)" with RET void or ARG, ARG one of u8 i8 u16

@@ -269,6 +269,10 @@ class VM(MemoryMixin, Closable):
             self._core.end_exclusive()
         raise_pending()
 
+    def set_share_group(self, group: int) -> None:
+        """VMs of one group (0: none) may share memory that they both write."""
+        self._call(lib.disco_vm_set_share_group, group)
+
     def add_host_function(self, signature: str,
                           function: Callable[..., Any]) -> int:
         """Let the guest call a Python function; returns its number.

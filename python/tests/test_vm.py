@@ -26,6 +26,11 @@ def test_stats(vm):
     assert stats.frames == stats.demand_zero == 1
 
 
+def test_share_group(vm):
+    vm.set_share_group(7)
+    vm.set_share_group(0)
+
+
 def test_lines(vm):
     vm.set_irq(5)
     vm.set_irq(63)

@@ -7,7 +7,6 @@
 #include "base/bits.h"
 #include "core/vcpu.h"
 #include "mem/copy.h"
-#include "mem/move.h"
 
 enum { CONSOLE_PIECE = 256, CONSOLE_MAX = 65536 };
 
@@ -48,45 +47,6 @@ static uint64_t console_read(struct disco_vcpu *v)
     return (uint64_t)(int64_t)(byte < 0 || byte > 255 ? -1 : byte);
 }
 
-static int64_t zero_page(struct disco_vcpu *v, uint64_t gpa)
-{
-    disco_status status;
-    uint64_t where;
-
-    if (!is_aligned(gpa, PAGE_BYTES))
-        return DISCO_HC_E_INVAL;
-    shoot_park(&v->shoot);
-    status = copy_in(&v->vm->pm, gpa, NULL, PAGE_BYTES, 0, &where);
-    shoot_unpark(&v->shoot);
-    if (!status)
-        return 0;
-    return status == DISCO_E_NOMEM ? DISCO_HC_E_NOMEM : DISCO_HC_E_FAULT;
-}
-
-static int is_ram(struct disco_vm *vm, uint64_t gpa)
-{
-    struct disco_region *r = region_find(&vm->pm.regions, gpa);
-
-    return r && r->kind == DISCO_REGION_RAM;
-}
-
-/* A pinned page stays, so its content goes instead. */
-static int64_t release_page(struct disco_vcpu *v, uint64_t gpa)
-{
-    disco_status status;
-
-    if (!is_aligned(gpa, PAGE_BYTES))
-        return DISCO_HC_E_INVAL;
-    if (!is_ram(v->vm, gpa))
-        return DISCO_HC_E_FAULT;
-    status = page_release(&v->vm->pm, pfn_of_gpa(gpa), &v->shoot);
-    if (status == DISCO_E_BUSY)
-        return zero_page(v, gpa);
-    if (!status)
-        add_relaxed(&v->vm->pm.stats.released, 1);
-    return 0;
-}
-
 static disco_status ask_host(struct disco_vcpu *v, uint32_t code,
                              const uint64_t arg[6])
 {
@@ -122,15 +82,22 @@ disco_status moncall_do(struct disco_vcpu *v, uint32_t code,
         result[1] = console_read(v);
         break;
     case DISCO_HC_ZERO_PAGE:
-        error = zero_page(v, arg[0]);
+        error = moncall_zero_page(v, arg[0]);
         break;
     case DISCO_HC_RELEASE_PAGE:
-        error = release_page(v, arg[0]);
+        error = moncall_release_page(v, arg[0]);
         break;
     case DISCO_HC_REMAP:
+        error = moncall_remap(v, arg[0], arg[1], &result[1]);
+        break;
+    case DISCO_HC_SHARE:
+        error = moncall_share(v, arg[0], arg[1], arg[2], &result[1]);
+        break;
+    case DISCO_HC_UNSHARE:
+        error = moncall_unshare(v, arg[0]);
+        break;
     case DISCO_HC_DISK:
     case DISCO_HC_NET:
-    case DISCO_HC_SHARE:
         error = DISCO_HC_E_UNSUPPORTED;
         break;
     case DISCO_HC_HOST_FUNCTION:

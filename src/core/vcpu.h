@@ -95,9 +95,16 @@ void wake_host(struct disco_vcpu *v);
 disco_status mmio_access(struct disco_vcpu *v, uint64_t gpa, uint32_t bytes,
                          int is_write, uint64_t *value);
 
-/* moncall.c, hostcall.c */
+/* moncall.c, mempages.c, hostcall.c */
 disco_status moncall_do(struct disco_vcpu *v, uint32_t code,
                         const uint64_t arg[6], uint64_t result[2]);
+int64_t moncall_zero_page(struct disco_vcpu *v, uint64_t gpa);
+int64_t moncall_release_page(struct disco_vcpu *v, uint64_t gpa);
+int64_t moncall_remap(struct disco_vcpu *v, uint64_t to, uint64_t from,
+                      uint64_t *mapped);
+int64_t moncall_share(struct disco_vcpu *v, uint64_t key, uint64_t gpa,
+                      uint64_t pages, uint64_t *members);
+int64_t moncall_unshare(struct disco_vcpu *v, uint64_t key);
 uint64_t hostcall_do(struct disco_vcpu *v, uint64_t number,
                      const uint64_t arg[5], uint64_t *value);
 void hostcall_destroy(struct disco_vm *vm);

@@ -56,9 +56,23 @@ void vm_threads_changed(struct disco_vm *vm)
     if (!threads || threads > count)
         threads = count ? count : 1;
     vm->clock.is_serial = threads == 1 && !vm->clock.now_ns;
-    for (i = 0; i < vm->vcpu_count; i++)
-        if (vm->vcpu[i])
-            vm->vcpu[i]->host.threads = threads;
+    if (load_relaxed(&vm->shares)) /* other VMs' vCPUs count as well */
+        threads = threads > 1 ? threads : 2;
+    for (i = 0; i < vm->vcpu_count; i++) {
+        if (!vm->vcpu[i])
+            continue;
+        store_relaxed(&vm->vcpu[i]->host.threads, threads);
+        store_relaxed(&vm->vcpu[i]->host.vcpus_max,
+                      threads > vm->max_vcpus ? threads : vm->max_vcpus);
+    }
+}
+
+disco_status disco_vm_set_share_group(disco_vm *vm, uint64_t group)
+{
+    if (!vm)
+        return DISCO_E_INVAL;
+    store_seq(&vm->share_group, group);
+    return 0;
 }
 
 static disco_status check_config(struct disco_machine *m, disco_vm_config *c)

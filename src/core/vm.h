@@ -45,7 +45,9 @@ struct disco_vm {
     disco_console_ops console;
     void *console_opaque;
     struct host_functions functions;
-    uint64_t host_calls; /* atomic */
+    uint64_t host_calls;  /* atomic */
+    uint64_t share_group; /* atomic */
+    uint32_t shares;      /* atomic: it writes memory together with other VMs */
 };
 
 _Static_assert(offsetof(struct disco_vm, pm) == 0,

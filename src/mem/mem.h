@@ -15,6 +15,7 @@
 #include "mem/shootdown.h"
 
 struct physmap;
+struct common;
 
 /* Figures of one kind of page move; atomics. */
 struct move_stats {
@@ -80,6 +81,8 @@ struct mem {
     uint32_t moves;           /* pages on their way: LOOSE or MAP_MOVING */
     struct physmap **maps;    /* by id; 0 is nobody */
     uint32_t maps_capacity;
+    struct common *commons; /* runs of pages that VMs write together */
+    uint32_t common_count;
     struct mem_reclaim reclaim; /* set before VMs run */
     struct move_stats migrate;
     struct move_stats replicate;

@@ -183,7 +183,11 @@ disco_status page_release(struct physmap *pm, struct pfn pfn,
 
     mem_lock(pm->mem);
     pm->mem->moves++;
-    status = page_isolate(pm, pfn, self, &entry);
+    entry = physmap_entry(pm, pfn);
+    if ((entry & MAP_PRESENT) && entry_frame(pm, entry)->state == FRAME_COMMON)
+        status = DISCO_E_BUSY; /* it is not this VM's to give away */
+    else
+        status = page_isolate(pm, pfn, self, &entry);
     if (!status) {
         linemon_page_moved(pm->mem->lm, entry_host(pm, entry));
         physmap_set(pm, pfn, 0);

@@ -3,6 +3,7 @@
  */
 #include "mem/physmap.h"
 
+#include "mem/common.h"
 #include "mem/move.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ void physmap_destroy(struct physmap *pm)
     struct alloc *alloc = pm->mem->alloc;
     uint64_t i;
 
+    common_forget(pm);
     for (i = 0; i < pm->root_count; i++)
         alloc_free(alloc, pm->root[i], sizeof(*pm->root[i]));
     alloc_free(alloc, pm->root, pm->root_count * sizeof(*pm->root));

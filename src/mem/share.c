@@ -108,6 +108,8 @@ static disco_status make_room(struct physmap *pm, struct pfn pfn,
     if ((entry & MAP_PRESENT) && !(entry & MAP_MOVING) &&
         entry_mfn(entry).n == mfn.n)
         return 0;
+    if ((entry & MAP_PRESENT) && entry_frame(pm, entry)->state == FRAME_COMMON)
+        return DISCO_E_BUSY;
     status = page_isolate(pm, pfn, self, &entry);
     if (status == DISCO_E_NOENT)
         return 0;

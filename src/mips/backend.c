@@ -258,11 +258,11 @@ static void mips_run(void *state, disco_backend_run *run)
 
     if (end < cpu->insns)
         end = UINT64_MAX;
-    if (cpu->shared != (cpu->host->vcpus_max > 1)) {
+    if (cpu->shared != (load_relaxed(&cpu->host->vcpus_max) > 1)) {
         cpu->shared = !cpu->shared;
         mips_tables_flush(cpu);
     }
-    cpu->fence = cpu->host->threads > 1 &&
+    cpu->fence = load_relaxed(&cpu->host->threads) > 1 &&
                  cpu->host->memory_order == 0 /* DISCO_ORDER_SC */;
     cpu->exit_reason = 0;
     cpu->mmio_page = UINT64_MAX;

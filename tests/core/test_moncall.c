@@ -49,8 +49,7 @@ static int64_t call(struct fixture *f, uint32_t code, uint64_t a0, uint64_t a1,
 
 static void test_codes(void **state)
 {
-    static const uint32_t reserved[] = { DISCO_HC_REMAP, DISCO_HC_DISK,
-                                         DISCO_HC_NET, DISCO_HC_SHARE };
+    static const uint32_t reserved[] = { DISCO_HC_DISK, DISCO_HC_NET };
     struct fixture f;
     uint64_t v1;
     int i;
@@ -59,10 +58,10 @@ static void test_codes(void **state)
     fixture_make(&f, NULL, NULL, 0);
     assert_int_equal(call(&f, DISCO_HC_DISCOVER, 0, 0, &v1), 0);
     assert_true(v1 == (DISCO_HC_MAGIC | DISCO_HC_ABI_VERSION));
-    for (i = 0; i < 4; i++)
+    for (i = 0; i < 2; i++)
         assert_int_equal(call(&f, reserved[i], 0, 0, NULL),
                          DISCO_HC_E_UNSUPPORTED);
-    assert_int_equal(call(&f, 0x0b, 0, 0, NULL), DISCO_HC_E_UNKNOWN);
+    assert_int_equal(call(&f, 0x0c, 0, 0, NULL), DISCO_HC_E_UNKNOWN);
     assert_int_equal(call(&f, 0x1ff, 0, 0, NULL), DISCO_HC_E_UNKNOWN);
     assert_int_equal(call(&f, 0x400, 0, 0, NULL), DISCO_HC_E_UNKNOWN);
     assert_int_equal(call(&f, DISCO_HC_HOST_FUNCTION, 0, 0, NULL),
