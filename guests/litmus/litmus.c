@@ -10,7 +10,7 @@
 
 #define BATCH 256
 #define LINE  128
-#define NAP   4000 /* of Count */
+#define NAP   40000 /* of Count */
 
 /* The variables of one round, each on a line of its own. */
 struct cells {

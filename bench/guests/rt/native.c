@@ -23,7 +23,7 @@ void plat_exit(int code)
     volatile uint64_t sink = 0;
 
     while (again-- > 0)
-        sink += bench_run(bench_reps);
+        sink = sink + bench_run(bench_reps);
     exit(code);
 }
 
