@@ -29,7 +29,7 @@ enum { VMS = 2, RINGS = 0x8000, BUFFERS = 0x20000, STATUS_AT = 0x30000 };
 
 struct world {
     disco_machine *machine;
-    disco_switch *subnet;
+    disco_subnet *subnet;
     disco_vm *vm[VMS];
     disco_board *board[VMS];
     char disk[32];
@@ -170,7 +170,7 @@ static int add_net(struct world *w, disco_board *board)
     disco_net_backend be = { .size = sizeof(be) };
     disco_nic *nic;
 
-    if (!ok(disco_switch_port(w->subnet, &be)))
+    if (!ok(disco_subnet_port(w->subnet, NULL, &be, NULL)))
         return 0;
     if (ok(disco_board_add_net(board, NULL, &be, &nic)))
         return 1;
@@ -273,7 +273,7 @@ static void one_life(struct world *w, disco_allocator *allocator)
     memset(w->vm, 0, sizeof(w->vm));
     if (!ok(disco_machine_create(&c, &w->machine, NULL)))
         return;
-    if (ok(disco_switch_create(w->machine, &w->subnet)) && make_vm(w, 0) &&
+    if (ok(disco_subnet_create(w->machine, &w->subnet)) && make_vm(w, 0) &&
         make_vm(w, 1))
         use(w);
     assert_int_equal(disco_machine_verify(w->machine), 0);
@@ -281,7 +281,7 @@ static void one_life(struct world *w, disco_allocator *allocator)
         if (w->vm[n])
             assert_int_equal(disco_vm_destroy(w->vm[n]), 0);
     if (w->subnet)
-        disco_switch_destroy(w->subnet);
+        assert_int_equal(disco_subnet_destroy(w->subnet), 0);
     assert_int_equal(disco_machine_destroy(w->machine), 0);
 }
 
