@@ -130,8 +130,10 @@ static void shrink(struct cache *cache, struct cache_entry **gone)
 {
     struct sweep s = { SCAN_MAX, EVICT_MAX, KEEP_ANY_NODE, 1 };
 
-    if (cache->ready > cache->limit)
-        sweep(cache, &s, gone);
+    if (cache->ready <= cache->limit)
+        return;
+    s.want = min_u64(s.want, cache->ready - cache->limit);
+    sweep(cache, &s, gone);
 }
 
 static uint64_t give_back(struct cache *cache, const struct sweep *wanted)

@@ -107,11 +107,11 @@ static void done(disco_block_request *request, disco_status status)
     add_relaxed(&io->done, 1);
 }
 
-void disk_start(const disco_block_backend *disk, struct disk_io *io,
-                uint32_t op, uint64_t offset, void *data, uint64_t bytes,
-                int with_pages)
+void disk_resume(const disco_block_backend *disk, struct disk_io *io,
+                 uint32_t op, uint64_t offset, void *data, uint64_t bytes,
+                 int with_pages)
 {
-    memset(io, 0, sizeof(*io));
+    memset(&io->request, 0, sizeof(io->request));
     io->request.op = op;
     io->request.offset_bytes = offset;
     io->request.bytes = bytes;
@@ -125,6 +125,14 @@ void disk_start(const disco_block_backend *disk, struct disk_io *io,
             io->request.data = NULL;
     }
     disk->submit(disk->opaque, &io->request);
+}
+
+void disk_start(const disco_block_backend *disk, struct disk_io *io,
+                uint32_t op, uint64_t offset, void *data, uint64_t bytes,
+                int with_pages)
+{
+    memset(io, 0, sizeof(*io));
+    disk_resume(disk, io, op, offset, data, bytes, with_pages);
 }
 
 static void take_pages(disco_machine *machine, struct disk_io *io,

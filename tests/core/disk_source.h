@@ -45,6 +45,10 @@ struct disk_io {
 void disk_start(const disco_block_backend *disk, struct disk_io *io,
                 uint32_t op, uint64_t offset, void *data, uint64_t bytes,
                 int with_pages);
+/* Start one whose `page` is filled already. */
+void disk_resume(const disco_block_backend *disk, struct disk_io *io,
+                 uint32_t op, uint64_t offset, void *data, uint64_t bytes,
+                 int with_pages);
 /* ... and the status of one that ends at once.  A read with pages is put into
  * `data`, and the pages dropped. */
 disco_status disk_do(disco_machine *machine, const disco_block_backend *disk,
