@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/compiler.h"
 
 enum {
@@ -272,6 +273,284 @@ static void ports_come_and_go(void **state)
     assert_int_equal(stats(f).ports, VMS);
 }
 
+/* --- Limits and figures -------------------------------------------------- */
+
+static disco_port_stats port_stats(struct fixture *f, uint32_t number)
+{
+    disco_port_stats s = { .size = sizeof(s) };
+
+    assert_int_equal(disco_subnet_port_stats_get(f->subnet, number, &s), 0);
+    return s;
+}
+
+static void figures_by_port(void **state)
+{
+    struct fixture *f = *state;
+    disco_port_stats s = { .size = sizeof(s) };
+
+    send(f, 0, 1, 1);
+    send(f, 1, 0, 2);
+    driver_set(&f->at[1].driver, 0x70, 0);
+    send(f, 0, 1, 3);
+    assert_int_equal(port_stats(f, 0).sent_frames, 2);
+    assert_int_equal(port_stats(f, 0).sent_bytes, 120);
+    assert_int_equal(port_stats(f, 0).flooded, 1);
+    assert_int_equal(port_stats(f, 0).taken_frames, 1);
+    assert_int_equal(port_stats(f, 1).taken_bytes, 60);
+    assert_int_equal(port_stats(f, 1).dropped, 1);
+    assert_int_equal(port_stats(f, 2).taken_frames, 1);
+    assert_int_equal(disco_subnet_port_stats_get(f->subnet, VMS, &s),
+                     DISCO_E_NOENT);
+    assert_int_equal(disco_subnet_port_stats_get(f->subnet, UINT32_MAX, &s),
+                     DISCO_E_NOENT);
+}
+
+static uint8_t frame_of(uint8_t *frame, uint8_t from)
+{
+    memset(frame, 0, 60);
+    frame[0] = 2;
+    frame[6] = 2;
+    frame[11] = from;
+    return from;
+}
+
+static void addresses(void **state)
+{
+    struct fixture *f = *state;
+    disco_port_config config = { .size = sizeof(config),
+                                 .mac = { 2, 7, 7, 7, 7, 7 },
+                                 .flags = DISCO_PORT_LOCKED };
+    disco_net_backend be = { .size = sizeof(be) };
+    disco_net_backend more = { .size = sizeof(more) };
+    static const uint8_t to[6] = { 2, 7, 7, 7, 7, 7 };
+    static const uint8_t from[6] = { 2, 0, 0, 0, 0, 0 };
+    uint8_t frame[60];
+    uint32_t number = 99;
+
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &be, &number), 0);
+    assert_int_equal(number, VMS);
+    assert_memory_equal(be.mac, config.mac, 6);
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &more, NULL),
+                     DISCO_E_EXISTS);
+    /* Its address is known from the start: nothing is flooded. */
+    send_raw(&f->at[0], to, from, 1);
+    assert_int_equal(stats(f).flooded, 0);
+    frame_of(frame, 1);
+    be.send(be.opaque, frame, sizeof(frame));
+    assert_int_equal(port_stats(f, number).refused, 1);
+    assert_int_equal(stats(f).refused, 1);
+    memcpy(frame + 6, config.mac, 6);
+    be.send(be.opaque, frame, sizeof(frame));
+    assert_int_equal(port_stats(f, number).sent_frames, 1);
+    be.release(be.opaque);
+    /* Given addresses differ, and a device takes its port's. */
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &be, NULL), 0);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &more, NULL), 0);
+    assert_memory_not_equal(be.mac, more.mac, 6);
+    assert_int_equal(
+        disco_virtio_net_create(f->at[0].vm, 0, 1, NULL, &be, NULL), 0);
+    assert_int_equal(fake_read(f->at[0].vm, 0, 0x105, 1), be.mac[5]);
+    assert_int_equal(fake_read(f->at[0].vm, 0, 0x100, 1), 2);
+    more.release(more.opaque);
+}
+
+static void bad_ports(void **state)
+{
+    struct fixture *f = *state;
+    disco_net_backend be = { .size = sizeof(be) };
+    disco_port_config config = { .size = sizeof(config), .flags = 2 };
+
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &be, NULL),
+                     DISCO_E_INVAL);
+    config.flags = 0;
+    config.mac[0] = 3;
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &be, NULL),
+                     DISCO_E_INVAL);
+    config.mac[0] = 0;
+    config.mtu = 67;
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &be, NULL),
+                     DISCO_E_INVAL);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, NULL, NULL),
+                     DISCO_E_INVAL);
+}
+
+static void rate(void **state)
+{
+    struct fixture *f = *state;
+    disco_port_config config = { .size = sizeof(config),
+                                 .rate_bytes = 6000,
+                                 .burst_bytes = 600 };
+    disco_net_backend be = { .size = sizeof(be) };
+    disco_net_packet packet = { .size = sizeof(packet),
+                                .bytes = 60,
+                                .fragments = 1 };
+    disco_net_fragment fragment = { .kind = DISCO_FRAGMENT_HOST, .bytes = 60 };
+    uint8_t frame[60];
+    uint32_t number, i;
+
+    frame_of(frame, 1);
+    fragment.data = frame;
+    packet.fragment = &fragment;
+    assert_int_equal(disco_subnet_port(f->subnet, &config, &be, &number), 0);
+    for (i = 0; i < 100; i++)
+        be.send_packet(be.opaque, &packet);
+    assert_int_equal(port_stats(f, number).sent_frames, 10);
+    assert_int_equal(port_stats(f, number).refused_rate, 90);
+    /* A hundred times a second, however often the clock is looked at. */
+    for (i = 1; i <= 2000; i++) {
+        packet.time_ns = i * UINT64_C(1000000);
+        be.send_packet(be.opaque, &packet);
+    }
+    assert_in_range(port_stats(f, number).sent_frames, 10 + 198, 10 + 200);
+    packet.time_ns = UINT64_MAX;
+    for (i = 0; i < 100; i++)
+        be.send_packet(be.opaque, &packet);
+    assert_in_range(port_stats(f, number).sent_frames, 20 + 198, 20 + 200);
+    packet.time_ns = 0; /* clocks of VMs differ: never back */
+    be.send_packet(be.opaque, &packet);
+    assert_in_range(port_stats(f, number).sent_frames, 20 + 198, 20 + 200);
+    be.release(be.opaque);
+}
+
+/* --- Storms -------------------------------------------------------------- */
+
+/* A large packet to all is read once, and what it costs is told. */
+static void floods_have_a_price(void **state)
+{
+    struct fixture *f = *state;
+    disco_net_backend be = { .size = sizeof(be) };
+    disco_net_fragment fragment[2] = {
+        { .kind = DISCO_FRAGMENT_HOST, .bytes = 14 },
+        { .kind = DISCO_FRAGMENT_GUEST, .gpa = 0x10000, .bytes = 61440 },
+    };
+    disco_net_packet packet = { .size = sizeof(packet),
+                                .bytes = 14 + 61440,
+                                .fragments = 2,
+                                .fragment = fragment };
+    uint8_t frame[60];
+    uint32_t i;
+
+    frame_of(frame, 1);
+    frame[0] = 255;
+    fragment[0].data = frame;
+    fragment[1].vm = f->at[0].vm;
+    for (i = 0; i < VMS; i++) /* no buffers: they wait */
+        driver_start(&f->at[i].driver, f->at[i].vm, GPA, 1 << 15, 2, NUM);
+    assert_int_equal(disco_subnet_port(f->subnet, NULL, &be, NULL), 0);
+    assert_true(be.send_packet(be.opaque, &packet) >= 3 * packet.bytes);
+    assert_int_equal(f->at[0].vm->pages_taken, 15);
+    assert_int_equal(f->machine->live_pages, 15);
+    for (i = 0; i < VMS; i++)
+        driver_set(&f->at[i].driver, 0x70, 0);
+    assert_int_equal(f->machine->live_pages, 0);
+    be.release(be.opaque);
+}
+
+/*
+ * A guest that offers the same large broadcast over and over: one notification
+ * does a bounded part of it, a timer goes on, and the others can talk.
+ */
+static void storm(void **state)
+{
+    struct fixture *f = *state;
+    struct station *s = &f->at[0];
+    uint32_t i, first;
+
+    memset(s->vm->ram + TXBUF, 0, 12);
+    memset(s->vm->ram + TXBUF + 12, 0xff, 6);
+    driver_desc(&s->driver, driver_desc_at(1), 0, TXBUF, 60000, 0, 0);
+    for (i = 0; i < 1000; i++) {
+        uint32_t n;
+
+        for (n = 0; n < NUM; n++)
+            driver_offer(&s->driver, 1, 0);
+        s->vm->now_ns = i;
+        driver_notify(&s->driver, 1);
+    }
+    first = (uint32_t)stats(f).frames;
+    assert_true(first > 0);
+    assert_true(f->machine->live_bytes < 12 << 20);
+    driver_start(&f->at[1].driver, f->at[1].vm, GPA, 0, 2, NUM);
+    driver_start(&f->at[2].driver, f->at[2].vm, GPA, 0, 2, NUM);
+    driver_desc(&f->at[2].driver, driver_desc_at(0), 0, RXBUF, 2048, DESC_WRITE,
+                0);
+    driver_offer(&f->at[2].driver, 0, 0);
+    send(f, 1, 2, 42);
+    assert_int_equal(got(f, 2), 42);
+}
+
+/* --- The capture --------------------------------------------------------- */
+
+struct tape {
+    uint8_t bytes[4096];
+    uint64_t used;
+    uint32_t calls;
+    disco_status answer;
+};
+
+static disco_status tape_write(void *opaque, const void *data, uint64_t bytes)
+{
+    struct tape *tape = opaque;
+
+    tape->calls++;
+    if (tape->answer)
+        return tape->answer;
+    assert_true(tape->used + bytes <= sizeof(tape->bytes));
+    memcpy(tape->bytes + tape->used, data, bytes);
+    tape->used += bytes;
+    return 0;
+}
+
+static void capture(void **state)
+{
+    struct fixture *f = *state;
+    struct tape tape = { .used = 0 };
+    disco_capture c = { .size = sizeof(c),
+                        .snap_bytes = 40,
+                        .opaque = &tape,
+                        .write = tape_write };
+
+    f->at[0].vm->now_ns = UINT64_C(3000000007);
+    assert_int_equal(disco_subnet_capture(f->subnet, &c), 0);
+    assert_int_equal(disco_subnet_capture(f->subnet, &c), DISCO_E_EXISTS);
+    send(f, 0, 1, 9);
+    assert_int_equal(disco_subnet_capture(f->subnet, NULL), 0);
+    send(f, 0, 1, 9);
+    assert_int_equal(tape.used, 24 + 16 + 40);
+    assert_int_equal(load_le32(tape.bytes), 0xa1b23c4d);
+    assert_int_equal(load_le16(tape.bytes + 4), 2);
+    assert_int_equal(load_le32(tape.bytes + 16), 40);
+    assert_int_equal(load_le32(tape.bytes + 20), 1);
+    assert_int_equal(load_le32(tape.bytes + 24), 3);
+    assert_int_equal(load_le32(tape.bytes + 28), 7);
+    assert_int_equal(load_le32(tape.bytes + 32), 40);
+    assert_int_equal(load_le32(tape.bytes + 36), 60);
+    assert_memory_equal(tape.bytes + 40, f->at[0].vm->ram + TXBUF + 12, 40);
+}
+
+static void capture_ends_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct tape tape = { .answer = DISCO_E_IO };
+    disco_capture c = { .size = sizeof(c),
+                        .opaque = &tape,
+                        .write = tape_write };
+
+    assert_int_equal(disco_subnet_capture(f->subnet, &c), DISCO_E_IO);
+    send(f, 0, 1, 1);
+    assert_int_equal(tape.calls, 1);
+    tape.answer = 0;
+    assert_int_equal(disco_subnet_capture(f->subnet, &c), 0);
+    tape.answer = DISCO_E_IO;
+    send(f, 0, 1, 1);
+    send(f, 0, 1, 1);
+    assert_int_equal(tape.calls, 3);
+    assert_int_equal(got(f, 1), 1);
+    c.write = NULL;
+    assert_int_equal(disco_subnet_capture(f->subnet, &c), DISCO_E_INVAL);
+    assert_int_equal(disco_subnet_capture(NULL, NULL), DISCO_E_INVAL);
+}
+
 static void bad_arguments(void **state)
 {
     struct fixture *f = *state;
@@ -311,6 +590,14 @@ int main(void)
         T(group_sources_are_not_learned),
         T(a_deaf_guest_costs_nothing_else),
         T(ports_come_and_go),
+        T(figures_by_port),
+        T(addresses),
+        T(bad_ports),
+        T(rate),
+        T(floods_have_a_price),
+        T(storm),
+        T(capture),
+        T(capture_ends_by_itself),
         T(bad_arguments),
     };
 
