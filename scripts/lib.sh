@@ -60,11 +60,12 @@ find_guests() {
 # unpacked_kernel GUESTS-DIR: print the path of an uncompressed vmlinux.
 unpacked_kernel() {
     local dir=$1 out=$build/linux/vmlinux
+    [ "${dir##*/}" != little ] || out=$build/linux/little/vmlinux
     if [ -f "$dir/vmlinux" ]; then
         printf '%s\n' "$dir/vmlinux"
         return
     fi
-    mkdir -p "$build/linux"
+    mkdir -p "${out%/*}"
     if [ ! -f "$out" ] || [ "$dir/vmlinux.xz" -nt "$out" ]; then
         xz -dc "$dir/vmlinux.xz" >"$out.part" && mv "$out.part" "$out"
     fi

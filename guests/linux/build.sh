@@ -368,7 +368,7 @@ list_files() {
     echo "nod /dev/null 666 0 0 c 1 3"
     echo "file /init $here/rootfs/init 755 0 0"
     echo "file /bin/busybox $busybox/busybox 755 0 0"
-    for file in "$here"/rootfs/nfs-* "$work"/programs/*; do
+    for file in "$here"/rootfs/nfs-* "$programs"/*; do
         echo "file /bin/${file##*/} $file 755 0 0"
     done
     while read -r link; do

@@ -47,12 +47,15 @@ RUN = None      # path of disco-run
 KERNEL = None   # an ELF file
 INITRD = None   # gzipped cpio
 SLOW = False
+LITTLE = False  # the guest for little-endian CPUs
 
 
 def find_guests(source, build):
-    """(kernel, initrd), or None: by the rule of scripts/lib.sh."""
+    """(kernel, initrd), or None: by the rule of scripts/lib.sh.  Guests for the
+    other byte order are in a folder of theirs, "little"."""
     lib = os.path.join(source, "scripts", "lib.sh")
-    command = ('. "$1" && dir=$(find_guests) && unpacked_kernel "$dir" && '
+    command = ('. "$1" && dir=$(find_guests)' + '/little' * LITTLE +
+               ' && [ -d "$dir" ] && unpacked_kernel "$dir" && '
                'initramfs_of "$dir"')
     if not shutil.which("bash") or not os.path.exists(lib):
         return None
@@ -70,18 +73,20 @@ def find_guests(source, build):
 
 
 def main():
-    """TEST.py DISCO_RUN SOURCE BUILD [--slow] [unittest arguments]"""
-    global RUN, KERNEL, INITRD, SLOW
+    """TEST.py DISCO_RUN SOURCE BUILD [--slow] [--little] [unittest arguments]
+    """
+    global RUN, KERNEL, INITRD, SLOW, LITTLE
     RUN, source, build = (os.path.abspath(p) for p in sys.argv[1:4])
+    rest = sys.argv[4:]
+    SLOW = "--slow" in rest
+    LITTLE = "--little" in rest
     paths = find_guests(source, build)
     if not paths:
         print("no Linux guest: set DISCO_GUESTS")
         sys.exit(SKIP)
     KERNEL, INITRD = paths
-    rest = sys.argv[4:]
-    SLOW = "--slow" in rest
-    unittest.main("__main__", argv=sys.argv[:1] +
-                  [a for a in rest if a != "--slow"], verbosity=2)
+    unittest.main("__main__", argv=sys.argv[:1] + [
+        a for a in rest if a not in ("--slow", "--little")], verbosity=2)
 
 
 def slow(test):
@@ -194,6 +199,8 @@ class Case(unittest.TestCase):
             args += ["--memory", "256M"]
         stats = self.path("stats.json")
         args += ["--stats", stats, "--timeout", str(timeout)]
+        if LITTLE:
+            args += ["--endian", "little"]
         got = subprocess.run(self.command(script, args, append),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=timeout + 30,
