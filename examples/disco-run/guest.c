@@ -1,6 +1,6 @@
 /*
  * guest.c - guests while they run: load, restart, end, and what an exit means.
- * Who runs vCPUs when is loop.c's and threads.c's; setup.c makes it all.
+ * Who runs vCPUs when is schedule.c's; setup.c makes it all.
  */
 #include "runner.h"
 
@@ -95,9 +95,12 @@ int guest_restart(struct guest *guest)
 
 void guest_end(struct guest *guest, enum end_reason end, uint32_t status)
 {
-    guest->state = GUEST_DONE;
-    guest->status = status;
-    __atomic_store_n(&guest->end, end, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&guest->runner->lock);
+    if (guest->end == END_NONE) {
+        guest->status = status;
+        __atomic_store_n(&guest->end, end, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&guest->runner->lock);
 }
 
 int guest_has_ended(const struct guest *guest)
@@ -133,25 +136,6 @@ int guest_handle(struct guest *guest, disco_vcpu *vcpu, const disco_exit *exit)
     }
 }
 
-struct guest *runner_guest_of(struct runner *runner, uint32_t n)
-{
-    return &runner->guest[n / runner->options->cpus];
-}
-
-disco_vcpu *runner_vcpu(struct runner *runner, uint32_t n)
-{
-    return disco_vm_vcpu(runner_guest_of(runner, n)->vm,
-                         n % runner->options->cpus);
-}
-
-uint32_t runner_cpu_of(const struct runner *runner, uint32_t n)
-{
-    /* Two vCPUs share a CPU only when one thread runs both. */
-    if (runner->vcpus <= runner->cpus)
-        return n;
-    return n % runner->threads;
-}
-
 int runner_is_over(struct runner *runner)
 {
     if (runner_end(runner) != END_NONE)
@@ -170,15 +154,4 @@ int runner_time_is_up(struct runner *runner)
         return 0;
     runner_set_end(runner, END_TIME);
     return 1;
-}
-
-uint64_t runner_insns_left(struct runner *runner, uint32_t n)
-{
-    disco_vcpu_stats stats = { .size = sizeof(stats) };
-    uint64_t limit = runner->options->max_insns;
-
-    if (!limit)
-        return UINT64_MAX;
-    disco_vcpu_stats_get(runner_vcpu(runner, n), &stats);
-    return stats.insns < limit ? limit - stats.insns : 0;
 }

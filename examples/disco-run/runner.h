@@ -31,8 +31,13 @@ enum end_reason {
     END_SIGNAL
 };
 
-/* One VM.  In threads.c, `state` and `running` are the pool's to guard. */
-enum guest_state { GUEST_RUN, GUEST_RESET, GUEST_HELD, GUEST_DONE };
+/* Of a slice. */
+enum { QUANTUM_INSNS = 20000 };
+
+/* Longest sleep, so that time limits and signals are seen. */
+#define SLEEP_NS_MAX ((uint64_t)200000000)
+
+/* One VM. */
 struct guest {
     struct runner *runner;
     disco_vm *vm;
@@ -42,12 +47,9 @@ struct guest {
     disco_image *image[DISKS_MAX]; /* open until the end: warm for others */
     struct console_line out;
     uint32_t index;
-    enum guest_state state;
-    uint32_t running;    /* vCPUs inside disco_vcpu_run */
     enum end_reason end; /* atomic */
     uint32_t status;     /* what the guest gave */
     uint32_t resets;
-    uint64_t seen_ns; /* threads.c: its clock at the last tick */
 };
 
 struct runner {
@@ -55,6 +57,7 @@ struct runner {
     struct file kernel;
     struct file initrd;
     disco_machine *machine;
+    disco_sched *sched;   /* while guests run, and until the figures are out */
     disco_subnet *subnet; /* NULL without --net subnet */
     FILE *pcap;           /* NULL without --pcap */
     struct guest *guest;  /* options->vms of them */
@@ -68,7 +71,7 @@ struct runner {
     uint64_t end_ns;
     void (*wake)(void *opaque); /* a vCPU became runnable; may be NULL */
     void *wake_opaque;
-    pthread_mutex_t lock; /* of the two below */
+    pthread_mutex_t lock; /* of the two below, and of guests' ends */
     enum end_reason end;  /* of the whole run */
     char text[400];       /* why it failed */
 };
@@ -92,22 +95,16 @@ int runner_fail_status(struct runner *runner, const char *what,
 void runner_set_end(struct runner *runner, enum end_reason end);
 enum end_reason runner_end(struct runner *runner);
 
-/* vCPU `n` of all, its guest, and the machine CPU it runs on. */
-disco_vcpu *runner_vcpu(struct runner *runner, uint32_t n);
-struct guest *runner_guest_of(struct runner *runner, uint32_t n);
-uint32_t runner_cpu_of(const struct runner *runner, uint32_t n);
-
 /* 1 when every guest has ended or the run has. */
 int runner_is_over(struct runner *runner);
 /* 1, and the end is set, when the host time is used up. */
 int runner_time_is_up(struct runner *runner);
-/* Instructions vCPU `n` may still run; ~0 without a limit. */
-uint64_t runner_insns_left(struct runner *runner, uint32_t n);
 
 /* Load kernel and initrd, at start and after a reset.  0 or -1. */
 int guest_load(struct guest *guest);
 /* Reset the VM and load again. */
 int guest_restart(struct guest *guest);
+/* Only the first end counts.  Any thread. */
 void guest_end(struct guest *guest, enum end_reason end, uint32_t status);
 int guest_has_ended(const struct guest *guest);
 /* Act on an exit other than BUDGET, KICK, IDLE, PARKED, YIELD and RESET. */
@@ -118,6 +115,16 @@ int guest_add_disks(struct guest *guest);
 void guest_close_disks(struct guest *guest);
 /* Machine memory for all disks: cached blocks, and those that guests write. */
 uint64_t disks_memory_bytes(const struct options *options);
+
+/* schedule.c: the scheduler over the vCPUs of all guests; 0 or -1. */
+int schedule_open(struct runner *runner);
+void schedule_close(struct runner *runner);
+/* A vCPU came back from it.  Any thread; 0 or -1. */
+int schedule_handle(struct runner *runner, disco_vcpu *vcpu,
+                    const disco_exit *exit);
+/* Called every few rounds, or every few milliseconds with threads, by the
+ * thread that called loop_run or threads_run.  vCPUs run only with threads. */
+void schedule_between(struct runner *runner);
 
 /* The two ways to run until the end; 0 or -1 with runner->text. */
 int loop_run(struct runner *runner);    /* loop.c: one thread */

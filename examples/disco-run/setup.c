@@ -305,11 +305,12 @@ int runner_open(struct runner *runner, const struct options *options)
         if (open_guest(&runner->guest[i]))
             return -1;
     }
-    return 0;
+    return schedule_open(runner);
 }
 
 void runner_close(struct runner *runner)
 {
+    schedule_close(runner);
     for (uint32_t i = 0; runner->guest && i < runner->options->vms; i++) {
         console_line_finish(&runner->guest[i].out);
         if (runner->guest[i].vm)

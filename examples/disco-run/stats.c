@@ -100,8 +100,10 @@ static void put_traps(FILE *f, const disco_vcpu_stats *s)
     fputs("}", f);
 }
 
-static void put_vcpu(FILE *f, disco_vcpu *vcpu, struct totals *totals)
+static void put_vcpu(FILE *f, disco_sched *sched, disco_vcpu *vcpu,
+                     struct totals *totals)
 {
+    disco_sched_vcpu_stats sch = { .size = sizeof(sch) };
     disco_vcpu_stats s = { .size = sizeof(s) };
 
     disco_vcpu_stats_get(vcpu, &s);
@@ -117,6 +119,12 @@ static void put_vcpu(FILE *f, disco_vcpu *vcpu, struct totals *totals)
     put_u64(f, "mmio_writes", s.mmio_writes);
     put_u64(f, "moncalls", s.moncalls);
     put_u64(f, "idles", s.idles);
+    disco_sched_vcpu_stats_get(sched, vcpu, &sch);
+    put_u64(f, "run_ns", sch.run_ns);
+    put_u64(f, "slices", sch.slices);
+    put_u64(f, "waited_slices", sch.waited);
+    put_u64(f, "moved_near", sch.moved_near);
+    put_u64(f, "moved_far", sch.moved_far);
     put_exits(f, &s);
     put_exceptions(f, &s);
     put_traps(f, &s);
@@ -156,7 +164,7 @@ static void put_vm(FILE *f, const struct runner *runner,
     fputs("\"vcpus\": [\n", f);
     for (uint32_t i = 0; i < count; i++) {
         fputs("      ", f);
-        put_vcpu(f, disco_vm_vcpu(guest->vm, i), totals);
+        put_vcpu(f, runner->sched, disco_vm_vcpu(guest->vm, i), totals);
         fputs(i + 1 < count ? ",\n" : "\n", f);
     }
     fputs("     ]}", f);
@@ -173,6 +181,20 @@ static void put_node(FILE *f, disco_machine *machine, uint32_t node)
     put_u64(f, "frames_used", s.frames_used);
     put_u64(f, "alloc_local", s.alloc_local);
     fprintf(f, "\"alloc_remote\": %" PRIu64 "}", s.alloc_remote);
+}
+
+static void put_cpu(FILE *f, disco_sched *sched, uint32_t cpu)
+{
+    disco_sched_cpu_stats s = { .size = sizeof(s) };
+
+    disco_sched_cpu_stats_get(sched, cpu, &s);
+    fputs("    {", f);
+    put_u64(f, "busy_ns", s.busy_ns);
+    put_u64(f, "idle_ns", s.idle_ns);
+    put_u64(f, "slices", s.slices);
+    put_u64(f, "switches", s.switches);
+    put_u64(f, "moved_near", s.moved_near);
+    fprintf(f, "\"moved_far\": %" PRIu64 "}", s.moved_far);
 }
 
 static void put_machine(FILE *f, disco_machine *machine)
@@ -232,6 +254,11 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     for (uint32_t i = 0; i < o->nodes; i++) {
         put_node(f, runner->machine, i);
         fputs(i + 1 < o->nodes ? ",\n" : "\n", f);
+    }
+    fputs("  ],\n  \"cpus\": [\n", f);
+    for (uint32_t i = 0; i < runner->cpus; i++) {
+        put_cpu(f, runner->sched, i);
+        fputs(i + 1 < runner->cpus ? ",\n" : "\n", f);
     }
     fputs("  ],\n  \"vms\": [\n", f);
     for (uint32_t i = 0; i < o->vms; i++) {

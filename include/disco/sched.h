@@ -159,10 +159,11 @@ DISCO_API disco_status disco_sched_run_cpu(disco_sched *sched, uint32_t cpu,
 
 /*
  * Keep a VM from running: none of its vCPUs starts a slice until
- * disco_sched_release.  `vcpu` is one that this thread got from run, which it
- * gives up by this.  0 when no other vCPU of the VM runs or is with its host
- * thread: the caller may reset or change the VM.  BUSY otherwise: the thread
- * that holds the last one is told 0.  Errors: INVAL, NOENT.  Thread: any.
+ * disco_sched_release, and slices under way are waited for.  `vcpu` is any of
+ * the VM; if this thread got it from run, it gives it up by this.  0 for one
+ * caller, when nobody else got a vCPU of the VM from run and has not given it
+ * up yet: he may reset or change the VM.  BUSY for the others, and inside a
+ * callback of the VM.  Errors: INVAL, NOENT.  Thread: any.
  */
 DISCO_API disco_status disco_sched_hold(disco_sched *sched, disco_vcpu *vcpu);
 /* Let the VM of this vCPU run again.  Thread: any. */

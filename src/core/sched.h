@@ -35,7 +35,8 @@ struct sched_vm {
     uint32_t away;
     uint32_t weight;
     uint32_t is_gang;
-    int is_held;
+    int is_held;        /* no slice starts */
+    int is_taken;       /* somebody was told that he has it for himself */
     uint64_t pinned_by; /* thread that changes its time, or 0 */
     uint64_t skew_insns;
     uint64_t *mask; /* owned; a bit per CPU of the scheduler; NULL = all */
@@ -61,7 +62,7 @@ struct sched_entry {
     uint64_t limit_insns;
     uint64_t insns;    /* of the vCPU, when it last ran */
     uint64_t since;    /* READY: its CPU's slices when it came */
-    uint64_t thread;   /* AWAY: that got it */
+    uint64_t thread;   /* RUNS: that runs it; AWAY: that got it */
     uint64_t cycles;   /* run in all */
     uint64_t stats[8]; /* SCHED_COUNT_* */
 };
@@ -195,7 +196,9 @@ struct sched_entry *sched_find(const struct disco_sched *s,
 struct sched_entry *sched_find_unpinned(struct disco_sched *s,
                                         const struct disco_vcpu *v);
 
-/* sched_run.c.  Tell the host when somebody who found nothing would find
+/* sched_run.c.  CPUs that could be driven now and are not, up to 2. */
+uint32_t sched_count_work(struct disco_sched *s);
+/* Tell the host when somebody who found nothing would find
  * something now; the lock is given away meanwhile. */
 void sched_feed(struct disco_sched *s);
 

@@ -80,6 +80,7 @@ static disco_status slice(struct disco_sched *s, struct sched_entry *e,
     if (left < run.max_insns)
         run.max_insns = left;
     queue_start(e);
+    e->thread = thread_id();
     gang_call(e);
     sched_unlock(s);
     status = disco_vcpu_run(e->vcpu, s->first_cpu + e->cpu, &run, &exit);
@@ -158,8 +159,7 @@ static struct sched_entry *choose_any(struct disco_sched *s, uint64_t self)
     return best ? best : steal_any(s);
 }
 
-/* CPUs that could be driven now and are not, up to 2. */
-static uint32_t count_work(struct disco_sched *s)
+uint32_t sched_count_work(struct disco_sched *s)
 {
     uint32_t cpu, count = 0;
 
@@ -223,7 +223,7 @@ static disco_status run_rounds(struct disco_sched *s, const struct driver *d,
             return status > 0 ? 0 : status;
         take_kicks(s);
         s->is_planned = 0;
-        if (s->ready && (ran || count_work(s))) {
+        if (s->ready && (ran || sched_count_work(s))) {
             was_now = 0;
             ran = 0;
             continue;
@@ -281,7 +281,7 @@ static void feed(struct disco_sched *s, uint32_t own)
     const disco_machine_config *c = &s->machine->config;
     disco_vcpu *vcpu;
 
-    if (!s->is_starved || !c->wake || !s->entries || count_work(s) <= own)
+    if (!s->is_starved || !c->wake || !s->entries || sched_count_work(s) <= own)
         return;
     s->is_starved = 0;
     vcpu = s->entries->vcpu;

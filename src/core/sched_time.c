@@ -163,7 +163,7 @@ uint64_t disco_sched_next_ns(disco_sched *sched)
     if (!sched)
         return CLOCK_NEVER;
     sched_lock(sched);
-    if (!sched->ready && !sched->runs)
+    if (!sched->runs && !sched_count_work(sched))
         ns = time_next_ns(sched);
     sched_unlock(sched);
     return ns;

@@ -215,26 +215,49 @@ disco_status disco_sched_set_limit(disco_sched *sched, disco_vcpu *vcpu,
     return e ? 0 : no_entry(sched);
 }
 
+static int runs_here(const struct sched_vm *vm)
+{
+    const struct sched_entry *e;
+
+    for (e = vm->entries; e; e = e->sibling)
+        if (e->state == SCHED_RUNS && e->thread == thread_id())
+            return 1;
+    return 0;
+}
+
+/* Slices under way end soon, in queues or with their host threads. */
+static disco_status hold(struct disco_sched *s, disco_vcpu *vcpu)
+{
+    struct sched_entry *e = sched_find_unpinned(s, vcpu);
+    unsigned spins = 0;
+
+    if (!e)
+        return sched_find(s, vcpu) ? DISCO_E_BUSY : DISCO_E_NOENT;
+    e->vm->is_held = 1;
+    if (e->state == SCHED_AWAY)
+        queue_put(e);
+    while (e && e->vm->runs && !runs_here(e->vm)) {
+        sched_unlock(s);
+        wait_step(&spins);
+        sched_lock(s);
+        e = sched_find(s, vcpu);
+    }
+    if (!e)
+        return DISCO_E_NOENT;
+    if (e->vm->runs || e->vm->away || e->vm->is_taken)
+        return DISCO_E_BUSY;
+    e->vm->is_taken = 1;
+    return 0;
+}
+
 disco_status disco_sched_hold(disco_sched *sched, disco_vcpu *vcpu)
 {
-    struct sched_entry *e;
-    disco_status status = 0;
+    disco_status status;
 
     if (!sched || !vcpu)
         return DISCO_E_INVAL;
     sched_lock(sched);
-    e = sched_find_unpinned(sched, vcpu);
-    if (!e && sched_find(sched, vcpu)) {
-        status = DISCO_E_BUSY; /* inside the change of its time */
-    } else if (e) {
-        e->vm->is_held = 1;
-        if (e->state == SCHED_AWAY)
-            queue_put(e);
-        if (e->vm->runs || e->vm->away)
-            status = DISCO_E_BUSY;
-    } else {
-        status = DISCO_E_NOENT;
-    }
+    status = hold(sched, vcpu);
     sched_unlock(sched);
     if (status == DISCO_E_BUSY)
         return context_fail(&sched->machine->ctx, status, vcpu->index,
@@ -252,7 +275,7 @@ disco_status disco_sched_release(disco_sched *sched, disco_vcpu *vcpu)
     sched_lock(sched);
     e = sched_find(sched, vcpu);
     if (e) {
-        e->vm->is_held = 0;
+        e->vm->is_held = e->vm->is_taken = 0;
         if (e->state == SCHED_AWAY)
             queue_put(e);
         sched_feed(sched);

@@ -552,6 +552,7 @@ static void test_hold_and_release(void **state)
     assert_int_equal(disco_sched_run(w.sched, 0, &v, &e), 0);
     assert_int_equal(e.reason, DISCO_EXIT_IDLE);
     assert_int_equal(world_insns(&w, 0), 0);
+    assert_true(disco_sched_next_ns(w.sched) == UINT64_MAX);
     assert_int_equal(disco_sched_release(w.sched, w.vcpu[0][0]), 0);
     world_rounds(&w, 5);
     world_drop(&w);
