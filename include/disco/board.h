@@ -17,6 +17,9 @@ extern "C" {
 /*
  * Character back end of UART and virtio console.
  *   write  bytes from the guest, borrowed; never blocks for long.
+ *   fork   fill in the one of the same device in the child of disco_vm_fork;
+ *          out->size is set, the rest is zero.  NULL: the child uses this very
+ *          one, that is, its bytes come in among the parent's.
  * Input goes in through disco_uart_input / disco_board_console_input.
  */
 typedef struct disco_char_backend {
@@ -24,9 +27,17 @@ typedef struct disco_char_backend {
     uint32_t flags;
     void *opaque;
     void (*write)(void *opaque, const uint8_t *data, uint32_t bytes);
+    disco_status (*fork)(void *opaque, disco_vm *child,
+                         struct disco_char_backend *out);
 } disco_char_backend;
 
-/* --- Single devices: each maps itself, raises `irq`, dies with the VM --- */
+/*
+ * --- Single devices: each maps itself, raises `irq`, dies with the VM ---
+ *
+ * All of them can be forked (disco_vm_fork) if their back ends can; what the
+ * child's devices have is in docs/forking.md.  The functions NAME_of find one
+ * by its address, such as a child's, or return NULL.
+ */
 
 typedef struct disco_uart disco_uart;
 /* 16550A, byte registers 1 apart. */
@@ -34,6 +45,7 @@ DISCO_API disco_status disco_uart_create(disco_vm *vm, uint64_t gpa,
                                          uint32_t irq,
                                          const disco_char_backend *backend,
                                          disco_uart **out);
+DISCO_API disco_uart *disco_uart_of(disco_vm *vm, uint64_t gpa);
 /* Give input; returns bytes taken (the FIFO is 16 bytes deep). Thread: any. */
 DISCO_API uint32_t disco_uart_input(disco_uart *uart, const uint8_t *data,
                                     uint32_t bytes);
@@ -66,6 +78,7 @@ DISCO_API disco_status disco_virtio_net_create(disco_vm *vm, uint64_t gpa,
                                                uint32_t irq, const uint8_t *mac,
                                                const disco_net_backend *be,
                                                disco_nic **out);
+DISCO_API disco_nic *disco_nic_of(disco_vm *vm, uint64_t gpa);
 /* Why received bytes were copied, not mapped. */
 enum {
     DISCO_NET_COPY_HOST = 0,      /* headers, small frames, the host's frames */
@@ -100,6 +113,7 @@ DISCO_API disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
                                                    uint32_t irq,
                                                    const disco_char_backend *be,
                                                    disco_vconsole **out);
+DISCO_API disco_vconsole *disco_vconsole_of(disco_vm *vm, uint64_t gpa);
 DISCO_API uint32_t disco_vconsole_input(disco_vconsole *console,
                                         const uint8_t *data, uint32_t bytes);
 /* fill: entropy source; NULL = a generator that starts from `seed`. */
@@ -131,6 +145,8 @@ typedef struct disco_board_config {
 DISCO_API disco_status disco_board_create(disco_vm *vm,
                                           const disco_board_config *config,
                                           disco_board **out);
+/* The board of a VM, such as the child of a fork; NULL: it has none. */
+DISCO_API disco_board *disco_board_of(disco_vm *vm);
 DISCO_API disco_uart *disco_board_uart(disco_board *board);
 /* Console input: as disco_uart_input. */
 DISCO_API uint32_t disco_board_console_input(disco_board *board,

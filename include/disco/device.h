@@ -201,6 +201,13 @@ typedef struct disco_block_account {
  *          may outlive the machine.
  * account  told by the device after a read with pages; may be NULL.  Any
  *          thread.
+ * fork     fill in the back end of the same device in the child of
+ *          disco_vm_fork: what its guest finds on the disk is what the parent's
+ *          would, and neither sees what the other writes from then on.  No
+ *          request is open.  out->size is set, the rest is zero; `bytes` and
+ *          DISCO_BLOCK_READONLY must be the same.  What it fills in is taken:
+ *          `release` is called also when the fork fails later.  NULL: VMs with
+ *          this disk cannot be forked.
  */
 typedef struct disco_block_backend {
     uint32_t size;
@@ -210,6 +217,8 @@ typedef struct disco_block_backend {
     void (*submit)(void *opaque, disco_block_request *request);
     void (*release)(void *opaque);
     void (*account)(void *opaque, const disco_block_account *account);
+    disco_status (*fork)(void *opaque, disco_vm *child,
+                         struct disco_block_backend *out);
 } disco_block_backend;
 
 /*
@@ -380,6 +389,12 @@ typedef struct disco_net_packet {
  * attach       tells the back end where to deliver (NULL: gone, no delivery may
  *              be under way after it returns).
  * release      the device no longer uses the back end.
+ * fork         fill in the back end of the same device in the child of
+ *              disco_vm_fork; out->size is set, the rest is zero; send_packet
+ *              and mtu must be as here.  It is taken, as with
+ *              disco_block_backend.  Its `mac` is the child's; without one the
+ *              device makes one of the parent's.  NULL: VMs with this back end
+ *              cannot be forked, unless it has no function at all.
  *
  * send and send_packet run on the sending vCPU's thread.  Delivering from
  * inside them, also to the sender, is allowed.
@@ -400,6 +415,8 @@ typedef struct disco_net_backend {
      * receiver instead of copied; 0 = 1, UINT32_MAX = always copy. */
     uint32_t remap_min_pages;
     uint8_t mac[8]; /* six bytes: the device's address unless it has another */
+    disco_status (*fork)(void *opaque, disco_vm *child,
+                         struct disco_net_backend *out);
 } disco_net_backend;
 
 /*
@@ -447,8 +464,9 @@ typedef struct disco_port_config {
 /*
  * A new port as a network back end; its release frees the port.  config NULL =
  * all defaults; *number (may be NULL) names the port for the figures, the
- * lowest free number.  Errors: INVAL, RANGE (no port left), EXISTS (the address
- * is another port's), NOMEM.
+ * lowest free number.  The child of a fork gets a port of the same kind, with
+ * an address that the subnet gives.  Errors: INVAL, RANGE (no port left),
+ * EXISTS (the address is another port's), NOMEM.
  */
 DISCO_API disco_status disco_subnet_port(disco_subnet *subnet,
                                          const disco_port_config *config,

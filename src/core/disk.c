@@ -172,11 +172,49 @@ static uint32_t mode_flags(uint32_t mode)
     return DISCO_BLOCK_PAGE_READS;
 }
 
+static disco_status disk_fork(void *opaque, disco_vm *child,
+                              disco_block_backend *out);
+
+/* The disk belongs to the back end; on failure it is gone. */
+static disco_status give_backend(struct disk *disk, disco_block_backend *out)
+{
+    disco_block_backend be = {
+        .size = sizeof(be),
+        .flags = mode_flags(disk->mode),
+        .bytes = disk->image->source.bytes,
+        .opaque = disk,
+        .submit = disk_submit,
+        .release = disk_close,
+        .account = disk_account,
+        .fork = disk->mode == DISCO_DISK_EXCLUSIVE ? NULL : disk_fork,
+    };
+    disco_status status = config_give(out, &be, sizeof(be));
+
+    if (status)
+        disk_close(disk);
+    return status;
+}
+
+static disco_status disk_make(struct disco_image *image,
+                              const disco_disk_config *c, struct disk **out)
+{
+    struct disk *disk = disk_new(image, c);
+    disco_status status;
+
+    if (!disk)
+        return disk_fail(image, DISCO_E_NOMEM, 0, "no host memory");
+    status = image_claim(image, c->mode);
+    if (status)
+        disk_release(disk);
+    else
+        *out = disk;
+    return status;
+}
+
 disco_status disco_disk_open(disco_image *image,
                              const disco_disk_config *config,
                              disco_block_backend *out)
 {
-    disco_block_backend be = { .size = sizeof(be) };
     disco_disk_config c;
     struct disk *disk;
     disco_status status;
@@ -186,26 +224,51 @@ disco_status disco_disk_open(disco_image *image,
     status = config_copy(&c, sizeof(c), config);
     if (!status)
         status = check_config(image, &c);
+    if (!status)
+        status = disk_make(image, &c, &disk);
+    return status ? status : give_backend(disk, out);
+}
+
+/* --- Forks --------------------------------------------------------------- */
+
+/* The first modification at or after the block, with a reference: 1, or 0. */
+static int next_mod(struct disk *disk, uint64_t *block, struct mfn *mfn)
+{
+    struct tree_node *node;
+
+    lock_take(&disk->lock);
+    node = tree_at_least(&disk->mods, mod_key(*block));
+    if (node) {
+        *block = node->key.block;
+        *mfn = keep_hold(&disk->machine->mem, &mod_of(node)->mfn);
+    }
+    lock_give(&disk->lock);
+    return node != NULL;
+}
+
+/* Another disk with the same changes, whose frames both share. */
+static disco_status disk_fork(void *opaque, disco_vm *child,
+                              disco_block_backend *out)
+{
+    struct disk *disk = opaque, *copy;
+    disco_disk_config c = { .mode = disk->mode, .node = disk->node };
+    disco_status status = disk_make(disk->image, &c, &copy);
+    uint64_t block = 0;
+    struct mfn mfn;
+
+    (void)child;
     if (status)
         return status;
-    disk = disk_new(image, &c);
-    if (!disk)
-        return disk_fail(image, DISCO_E_NOMEM, 0, "no host memory");
-    status = image_claim(image, c.mode);
+    while (!status && next_mod(disk, &block, &mfn)) {
+        status = disk_mod_put(copy, block++, mfn, NULL);
+        if (status)
+            share_drop(&disk->machine->mem, mfn);
+    }
     if (status) {
-        disk_release(disk);
+        disk_close(copy);
         return status;
     }
-    be.flags = mode_flags(c.mode);
-    be.bytes = image->source.bytes;
-    be.opaque = disk;
-    be.submit = disk_submit;
-    be.release = disk_close;
-    be.account = disk_account;
-    status = config_give(out, &be, sizeof(be));
-    if (status)
-        disk_close(disk);
-    return status;
+    return give_backend(copy, out);
 }
 
 /* --- Figures ------------------------------------------------------------ */

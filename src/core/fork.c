@@ -143,8 +143,9 @@ static disco_status map_like(struct disco_vm *child,
 static disco_status cannot(struct disco_vm *vm, const struct disco_region *r,
                            disco_status status, const char *why)
 {
-    return vm_fail(vm, status, r->gpa, "VM %s: fork: %s at 0x%llx %s", vm->name,
-                   r->key ? r->key : "memory", (unsigned long long)r->gpa, why);
+    return vm_fail(vm, status, r->gpa, "VM %s: fork: %s at 0x%llx %s (%s)",
+                   vm->name, r->key ? r->key : "memory",
+                   (unsigned long long)r->gpa, why, disco_status_text(status));
 }
 
 /* What could be known before anything is made. */

@@ -7,6 +7,7 @@
  */
 #include "devices/board.h"
 
+#include <string.h>
 #include <disco/guest.h>
 #include <disco/machine.h>
 #include <disco/physmap.h>
@@ -22,6 +23,7 @@ enum { RAM_BYTES_MIN = 1 << 20, CPUS_MAX = 32 };
 
 /* The last byte of physical space: nothing answers there, tie or no tie. */
 #define TIE_GPA (((uint64_t)1 << 40) - 1)
+#define TIE_KEY "disco.board"
 
 static void tie_reset(void *opaque)
 {
@@ -37,6 +39,30 @@ static void tie_release(void *opaque)
 
     dev_free(machine, board->dtb, board->dtb_room);
     dev_free(machine, board, sizeof(*board));
+}
+
+/* The devices that the child has so far are those at lower addresses: all. */
+static disco_status tie_fork(void *opaque, disco_vm *child, void **out)
+{
+    const disco_board *board = opaque;
+    disco_machine *machine = disco_vm_machine(child);
+    disco_board *copy = dev_alloc(machine, sizeof(*copy));
+
+    if (!copy)
+        return DISCO_E_NOMEM;
+    *copy = *board;
+    copy->vm = child;
+    copy->uart = disco_uart_of(child, DISCO_BOARD_UART);
+    if (board->dtb) {
+        copy->dtb = dev_alloc(machine, board->dtb_room);
+        if (!copy->dtb) {
+            dev_free(machine, copy, sizeof(*copy));
+            return DISCO_E_NOMEM;
+        }
+        memcpy(copy->dtb, board->dtb, board->dtb_room);
+    }
+    *out = copy;
+    return 0;
 }
 
 static disco_status refuse(disco_vm *vm, disco_status status, uint64_t where,
@@ -161,10 +187,11 @@ static disco_status tie(disco_board *board)
         .size = sizeof(ops),
         .order = DISCO_CPU_ORDER,
         .reset = tie_reset,
+        .fork = tie_fork,
         .release = tie_release,
     };
 
-    return disco_vm_map_mmio(board->vm, TIE_GPA, 1, "board", &ops, board, NULL);
+    return disco_vm_map_mmio(board->vm, TIE_GPA, 1, TIE_KEY, &ops, board, NULL);
 }
 
 static disco_status fill(disco_board *board, const disco_board_config *config)
@@ -218,6 +245,11 @@ disco_status disco_board_create(disco_vm *vm, const disco_board_config *user,
     if (!status)
         *out = board;
     return status;
+}
+
+disco_board *disco_board_of(disco_vm *vm)
+{
+    return disco_vm_region_opaque(vm, TIE_KEY);
 }
 
 disco_uart *disco_board_uart(disco_board *board)

@@ -87,6 +87,14 @@ cp0_page_write(void *opaque, const disco_mmio_access *access, uint64_t value)
     }
 }
 
+static disco_status cp0_page_fork(void *opaque, disco_vm *child, void **out)
+{
+    (void)opaque;
+    (void)child;
+    *out = NULL;
+    return 0;
+}
+
 disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
@@ -95,6 +103,7 @@ disco_status disco_cp0_page_create(disco_vm *vm, uint64_t gpa)
         .order = DISCO_CPU_ORDER,
         .read = cp0_page_read,
         .write = cp0_page_write,
+        .fork = cp0_page_fork,
     };
 
     if (!vm)

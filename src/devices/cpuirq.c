@@ -55,3 +55,11 @@ void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock, uint64_t cpus)
     }
     lock_give(lock);
 }
+
+void cpuirq_forked_give(struct cpuirq *irq, struct lock *lock, disco_vm *child)
+{
+    irq->vm = child;
+    irq->busy = 0;
+    irq->told = ~irq->want;
+    cpuirq_settle_give(irq, lock, UINT64_MAX);
+}

@@ -31,4 +31,7 @@ disco_status cpuirq_check(disco_vm *vm, uint64_t gpa, const char *name,
  */
 void cpuirq_settle_give(struct cpuirq *irq, struct lock *lock, uint64_t cpus);
 
+/* In the child of a fork: every vCPU hears its level again.  As above. */
+void cpuirq_forked_give(struct cpuirq *irq, struct lock *lock, disco_vm *child);
+
 #endif

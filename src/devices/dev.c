@@ -7,9 +7,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <disco/physmap.h>
 
 #include "base/bits.h"
+#include "base/config.h"
 
 disco_status dev_fail(disco_vm *vm, disco_status status, const char *name,
                       uint64_t gpa, const char *why)
@@ -38,6 +40,27 @@ disco_status dev_map(disco_vm *vm, uint64_t gpa, uint64_t bytes,
     return disco_vm_map_mmio(vm, gpa, bytes, key, ops, opaque, NULL);
 }
 
+void *dev_find(disco_vm *vm, const char *name, uint64_t gpa)
+{
+    char key[64];
+
+    snprintf(key, sizeof(key), "%s@%" PRIx64, name, gpa);
+    return disco_vm_region_opaque(vm, key);
+}
+
+disco_status dev_char_fork(const disco_char_backend *be, disco_vm *child,
+                           disco_char_backend *out)
+{
+    disco_char_backend given = { .size = sizeof(given) };
+    disco_status err;
+
+    *out = *be;
+    if (!be->fork)
+        return 0;
+    err = be->fork(be->opaque, child, &given);
+    return err ? err : config_copy(out, sizeof(*out), &given);
+}
+
 void dev_irq_settle_give(struct dev_irq *irq, struct lock *lock)
 {
     unsigned spins = 0;
@@ -59,6 +82,42 @@ void dev_irq_settle_give(struct dev_irq *irq, struct lock *lock)
         irq->busy = 0;
     }
     lock_give(lock);
+}
+
+void dev_irq_forked(struct dev_irq *irq, disco_vm *child)
+{
+    irq->vm = child;
+    irq->busy = 0;
+    irq->told = (int32_t)(disco_vm_irq_levels(child) >> irq->line & 1);
+}
+
+static struct lock *lock_in(void *device, uint64_t lock_at)
+{
+    return (struct lock *)(void *)((uint8_t *)device + lock_at);
+}
+
+void *dev_copy(disco_machine *machine, void *device, uint64_t bytes,
+               uint64_t lock_at)
+{
+    struct lock *lock = lock_in(device, lock_at);
+    void *copy = dev_alloc(machine, bytes);
+
+    if (!copy)
+        return NULL;
+    lock_take(lock);
+    memcpy(copy, device, bytes);
+    lock_give(lock);
+    if (!lock_init(lock_in(copy, lock_at)))
+        return copy;
+    dev_free(machine, copy, bytes);
+    return NULL;
+}
+
+void dev_copy_free(disco_machine *machine, void *copy, uint64_t bytes,
+                   uint64_t lock_at)
+{
+    lock_destroy(lock_in(copy, lock_at));
+    dev_free(machine, copy, bytes);
 }
 
 disco_status dev_reg64_check(const disco_mmio_access *access)

@@ -9,7 +9,7 @@
 #define DEVICES_DEV_H
 
 #include <stdint.h>
-#include <disco/device.h>
+#include <disco/board.h>
 #include <disco/vm.h>
 
 #include "base/context.h"
@@ -38,6 +38,13 @@ disco_status dev_check(disco_vm *vm, uint64_t gpa, const char *name,
 disco_status dev_map(disco_vm *vm, uint64_t gpa, uint64_t bytes,
                      const char *name, const disco_mmio_ops *ops, void *opaque);
 
+/* What dev_map mapped there under that name; NULL: nothing, or no VM. */
+void *dev_find(disco_vm *vm, const char *name, uint64_t gpa);
+
+/* The back end of a character device in the child of a fork. */
+disco_status dev_char_fork(const disco_char_backend *be, disco_vm *child,
+                           disco_char_backend *out);
+
 /*
  * An interrupt output.  `want` is the level the device's registers ask for, and
  * `told` what the other side heard.  Telling runs host code (the wake callback)
@@ -54,6 +61,19 @@ struct dev_irq {
 
 /* With the device's lock held, after `want` changed; gives the lock back. */
 void dev_irq_settle_give(struct dev_irq *irq, struct lock *lock);
+
+/* Of a device's copy in the child of a fork: it told what the line shows. */
+void dev_irq_forked(struct dev_irq *irq, disco_vm *child);
+
+/*
+ * A copy of a device of `bytes` whose lock, at lock_at in it, is held by
+ * nobody. The original's lock is taken meanwhile.  NULL: no memory.
+ */
+void *dev_copy(disco_machine *machine, void *device, uint64_t bytes,
+               uint64_t lock_at);
+/* The reverse: the copy's lock and memory go. */
+void dev_copy_free(disco_machine *machine, void *copy, uint64_t bytes,
+                   uint64_t lock_at);
 
 /*
  * A 64-bit register in CPU byte order.  32-bit guests reach the low half, which

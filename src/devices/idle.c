@@ -31,6 +31,14 @@ static disco_status idle_write(void *opaque, const disco_mmio_access *access,
     return 0;
 }
 
+static disco_status idle_fork(void *opaque, disco_vm *child, void **out)
+{
+    (void)opaque;
+    (void)child;
+    *out = NULL;
+    return 0;
+}
+
 disco_status disco_idle_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
@@ -38,6 +46,7 @@ disco_status disco_idle_create(disco_vm *vm, uint64_t gpa)
         .order = DISCO_CPU_ORDER,
         .read = idle_read,
         .write = idle_write,
+        .fork = idle_fork,
     };
 
     if (!vm)

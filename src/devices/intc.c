@@ -7,6 +7,8 @@
  * mask is high.  One mutex; vCPUs are told without it (cpuirq.h).
  */
 #include <disco/board.h>
+
+#include <stddef.h>
 #include <disco/guest.h>
 
 #include "devices/cpuirq.h"
@@ -23,8 +25,8 @@ struct intc {
     uint32_t mask[CPUIRQ_CPUS_MAX]; /* 1 = masked */
 };
 
-/* Lines or masks changed for `cpus`. */
-static void intc_update_give(struct intc *intc, uint64_t cpus)
+/* The vCPUs whose input is to be high. */
+static uint64_t intc_want(const struct intc *intc)
 {
     uint64_t want = 0;
     uint32_t i;
@@ -33,7 +35,13 @@ static void intc_update_give(struct intc *intc, uint64_t cpus)
         if (intc->levels & ~intc->mask[i])
             want |= UINT64_C(1) << i;
     }
-    intc->irq.want = want;
+    return want;
+}
+
+/* Lines or masks changed for `cpus`. */
+static void intc_update_give(struct intc *intc, uint64_t cpus)
+{
+    intc->irq.want = intc_want(intc);
     cpuirq_settle_give(&intc->irq, &intc->lock, cpus);
 }
 
@@ -109,6 +117,33 @@ static void intc_reset(void *opaque)
     intc_update_give(intc, UINT64_MAX);
 }
 
+/*
+ * Levels are those that the child's lines have, and its vCPUs hear them anew:
+ * lines may have changed since memory and vCPUs were copied.
+ */
+static disco_status intc_fork(void *opaque, disco_vm *child, void **out)
+{
+    struct intc *intc = opaque, *copy;
+    disco_status err;
+
+    copy = dev_copy(intc->machine, intc, sizeof(*copy),
+                    offsetof(struct intc, lock));
+    if (!copy)
+        return DISCO_E_NOMEM;
+    err = disco_vm_set_irq_route(child, intc_route, copy);
+    if (err) {
+        dev_copy_free(intc->machine, copy, sizeof(*copy),
+                      offsetof(struct intc, lock));
+        return err;
+    }
+    lock_take(&copy->lock);
+    copy->levels = (uint32_t)disco_vm_irq_levels(child);
+    copy->irq.want = intc_want(copy);
+    cpuirq_forked_give(&copy->irq, &copy->lock, child);
+    *out = copy;
+    return 0;
+}
+
 static void intc_free(struct intc *intc)
 {
     lock_destroy(&intc->lock);
@@ -129,6 +164,7 @@ disco_status disco_intc_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
         .read = intc_read,
         .write = intc_write,
         .reset = intc_reset,
+        .fork = intc_fork,
         .release = intc_release,
     };
     struct intc *intc;

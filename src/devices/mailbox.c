@@ -6,6 +6,8 @@
  * One mutex; vCPUs are told and started without it.
  */
 #include <disco/board.h>
+
+#include <stddef.h>
 #include <disco/guest.h>
 
 #include "devices/cpuirq.h"
@@ -146,6 +148,20 @@ static void mailbox_reset(void *opaque)
     cpuirq_settle_give(&box->irq, &box->lock, UINT64_MAX);
 }
 
+static disco_status mailbox_fork(void *opaque, disco_vm *child, void **out)
+{
+    struct mailbox *box = opaque, *copy;
+
+    copy = dev_copy(box->machine, box, sizeof(*copy),
+                    offsetof(struct mailbox, lock));
+    if (!copy)
+        return DISCO_E_NOMEM;
+    lock_take(&copy->lock);
+    cpuirq_forked_give(&copy->irq, &copy->lock, child);
+    *out = copy;
+    return 0;
+}
+
 static void mailbox_release(void *opaque)
 {
     struct mailbox *box = opaque;
@@ -162,6 +178,7 @@ disco_status disco_mailbox_create(disco_vm *vm, uint64_t gpa, uint32_t cpus)
         .read = mailbox_read,
         .write = mailbox_write,
         .reset = mailbox_reset,
+        .fork = mailbox_fork,
         .release = mailbox_release,
     };
     struct mailbox *box;

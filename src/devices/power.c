@@ -42,6 +42,13 @@ static disco_status power_write(void *opaque, const disco_mmio_access *access,
     return 0;
 }
 
+static disco_status power_fork(void *opaque, disco_vm *child, void **out)
+{
+    (void)opaque;
+    *out = child;
+    return 0;
+}
+
 disco_status disco_power_create(disco_vm *vm, uint64_t gpa)
 {
     static const disco_mmio_ops ops = {
@@ -49,6 +56,7 @@ disco_status disco_power_create(disco_vm *vm, uint64_t gpa)
         .order = DISCO_CPU_ORDER,
         .read = power_read,
         .write = power_write,
+        .fork = power_fork,
     };
 
     if (!vm)

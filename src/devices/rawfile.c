@@ -187,6 +187,45 @@ static disco_status open_image(struct rawfile *file, const char *path, int how)
     return err;
 }
 
+static disco_status rawfile_fork(void *opaque, disco_vm *child,
+                                 disco_block_backend *out);
+
+static void fill_backend(struct rawfile *file, disco_block_backend *be)
+{
+    be->size = sizeof(*be);
+    be->flags = file->readonly ? DISCO_BLOCK_READONLY : 0;
+    be->bytes = file->bytes;
+    be->opaque = file;
+    be->submit = rawfile_submit;
+    be->release = rawfile_release;
+    be->fork = file->readonly ? rawfile_fork : NULL;
+}
+
+/* The same open file again: nobody writes through it. */
+static disco_status rawfile_fork(void *opaque, disco_vm *child,
+                                 disco_block_backend *out)
+{
+    const struct rawfile *file = opaque;
+    struct rawfile *copy = dev_alloc(file->machine, sizeof(*copy));
+    disco_block_backend be = { 0 };
+    disco_status err;
+
+    (void)child;
+    if (!copy)
+        return DISCO_E_NOMEM;
+    *copy = *file;
+    copy->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    if (copy->fd < 0) {
+        dev_free(file->machine, copy, sizeof(*copy));
+        return status_of_errno(errno);
+    }
+    fill_backend(copy, &be);
+    err = config_give(out, &be, sizeof(be));
+    if (err)
+        rawfile_release(copy);
+    return err;
+}
+
 static disco_status open_file(disco_machine *machine, const char *path, int how,
                               disco_block_backend *be)
 {
@@ -201,12 +240,7 @@ static disco_status open_file(disco_machine *machine, const char *path, int how,
         dev_free(machine, file, sizeof(*file));
         return err;
     }
-    be->size = sizeof(*be);
-    be->flags = file->readonly ? DISCO_BLOCK_READONLY : 0;
-    be->bytes = file->bytes;
-    be->opaque = file;
-    be->submit = rawfile_submit;
-    be->release = rawfile_release;
+    fill_backend(file, be);
     return 0;
 }
 

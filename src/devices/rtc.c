@@ -7,6 +7,8 @@
  */
 #include <disco/board.h>
 
+#include <stddef.h>
+
 #include "devices/dev.h"
 
 enum {
@@ -202,6 +204,30 @@ static void rtc_release(void *opaque)
     rtc_free(opaque);
 }
 
+/* The child's alarm is a timer of its own. */
+static disco_status rtc_fork(void *opaque, disco_vm *child, void **out)
+{
+    struct rtc *rtc = opaque, *copy;
+    disco_status err;
+
+    copy =
+        dev_copy(rtc->machine, rtc, sizeof(*copy), offsetof(struct rtc, lock));
+    if (!copy)
+        return DISCO_E_NOMEM;
+    err = disco_timer_create(child, rtc_timer, copy, &copy->timer);
+    if (err) {
+        rtc_free(copy);
+        return err;
+    }
+    dev_irq_forked(&copy->irq, child);
+    copy->told_ns = UINT64_MAX;
+    copy->busy = 0;
+    lock_take(&copy->lock);
+    rtc_update_give(copy, disco_vm_time_ns(child));
+    *out = copy;
+    return 0;
+}
+
 disco_status disco_rtc_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
                               uint64_t wall_ns)
 {
@@ -211,6 +237,7 @@ disco_status disco_rtc_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         .read = rtc_read,
         .write = rtc_write,
         .reset = rtc_reset,
+        .fork = rtc_fork,
         .release = rtc_release,
     };
     struct rtc *rtc;

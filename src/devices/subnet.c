@@ -328,6 +328,19 @@ static disco_status check_config(disco_machine *machine,
     return 0;
 }
 
+/* Another address, the same limits, none of it used. */
+static disco_status port_fork(void *opaque, disco_vm *child,
+                              disco_net_backend *out)
+{
+    struct port *port = opaque;
+    disco_port_config config = port->config;
+
+    (void)child;
+    config.size = sizeof(config);
+    memset(config.mac, 0, sizeof(config.mac));
+    return disco_subnet_port(port->subnet, &config, out, NULL);
+}
+
 static disco_status port_open(disco_subnet *subnet, struct port *port,
                               disco_net_backend *out)
 {
@@ -341,6 +354,7 @@ static disco_status port_open(disco_subnet *subnet, struct port *port,
         .queue_frames = port->config.queue_frames,
         .queue_bytes = port->config.queue_bytes,
         .remap_min_pages = port->config.remap_min_pages,
+        .fork = port_fork,
     };
     disco_status err;
 

@@ -10,6 +10,8 @@
  */
 #include <disco/board.h>
 
+#include <stddef.h>
+
 #include "base/config.h"
 #include "devices/dev.h"
 
@@ -356,6 +358,32 @@ static void uart_release(void *opaque)
     dev_free(uart->machine, uart, sizeof(*uart));
 }
 
+static disco_status uart_fork(void *opaque, disco_vm *child, void **out)
+{
+    struct disco_uart *uart = opaque, *copy;
+    disco_status err;
+
+    copy = dev_copy(uart->machine, uart, sizeof(*copy),
+                    offsetof(struct disco_uart, lock));
+    if (!copy)
+        return DISCO_E_NOMEM;
+    err = dev_char_fork(&uart->backend, child, &copy->backend);
+    if (err) {
+        uart_release(copy);
+        return err;
+    }
+    dev_irq_forked(&copy->irq, child);
+    lock_take(&copy->lock);
+    update_give(copy);
+    *out = copy;
+    return 0;
+}
+
+disco_uart *disco_uart_of(disco_vm *vm, uint64_t gpa)
+{
+    return dev_find(vm, "uart", gpa);
+}
+
 disco_status disco_uart_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
                                const disco_char_backend *backend,
                                disco_uart **out)
@@ -366,6 +394,7 @@ disco_status disco_uart_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         .read = uart_read,
         .write = uart_write,
         .reset = uart_reset,
+        .fork = uart_fork,
         .release = uart_release,
     };
     disco_char_backend copy;

@@ -375,6 +375,41 @@ static void blk_destroy(struct vio *vio)
     dev_free(vio->machine, blk, sizeof(*blk));
 }
 
+static void blk_copy(struct vio *from, struct vio *to)
+{
+    const struct blk *blk = container_of(from, struct blk, vio);
+
+    memcpy(container_of(to, struct blk, vio)->serial, blk->serial,
+           sizeof(blk->serial));
+}
+
+/* A back end that shows another disk is of no use to a running guest. */
+static int is_like(const disco_block_backend *a, const disco_block_backend *b)
+{
+    return b->submit && a->bytes == b->bytes &&
+           !((a->flags ^ b->flags) & DISCO_BLOCK_READONLY);
+}
+
+static disco_status blk_fork(struct vio *from, struct vio *to)
+{
+    const disco_block_backend *be =
+        &container_of(from, struct blk, vio)->backend;
+    disco_block_backend *copy = &container_of(to, struct blk, vio)->backend;
+    disco_block_backend given = { .size = sizeof(given) };
+    disco_status err = DISCO_E_UNSUPPORTED;
+
+    if (be->fork)
+        err = be->fork(be->opaque, to->vm, &given);
+    if (err)
+        return err;
+    err = config_copy(copy, sizeof(*copy), &given);
+    if (!err && is_like(be, copy))
+        return 0;
+    if (given.release)
+        given.release(given.opaque);
+    return err ? err : DISCO_E_MISMATCH;
+}
+
 /* --- Making one ---------------------------------------------------------- */
 
 static void set_config(struct blk *blk, uint64_t gpa)
@@ -404,8 +439,11 @@ disco_status disco_virtio_blk_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         .device_id = BLK_DEVICE_ID,
         .queues = 1,
         .step = blk_step,
+        .bytes = sizeof(struct blk),
         .stop = blk_stop,
         .destroy = blk_destroy,
+        .copy = blk_copy,
+        .fork = blk_fork,
     };
     disco_block_backend copy;
     struct blk *blk;

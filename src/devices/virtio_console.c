@@ -7,6 +7,7 @@
  */
 #include <disco/board.h>
 
+#include <string.h>
 #include <linux/virtio_console.h>
 
 #include "base/bits.h"
@@ -130,6 +131,31 @@ static void console_destroy(struct vio *vio)
     dev_free(vio->machine, console, sizeof(*console));
 }
 
+static void console_copy(struct vio *from, struct vio *to)
+{
+    const struct disco_vconsole *console =
+        container_of(from, struct disco_vconsole, vio);
+    struct disco_vconsole *copy = container_of(to, struct disco_vconsole, vio);
+
+    copy->first = console->first;
+    copy->count = console->count;
+    memcpy(copy->input, console->input, sizeof(copy->input));
+}
+
+static disco_status console_fork(struct vio *from, struct vio *to)
+{
+    return dev_char_fork(
+        &container_of(from, struct disco_vconsole, vio)->backend, to->vm,
+        &container_of(to, struct disco_vconsole, vio)->backend);
+}
+
+disco_vconsole *disco_vconsole_of(disco_vm *vm, uint64_t gpa)
+{
+    struct vio *vio = dev_find(vm, "virtio-console", gpa);
+
+    return vio ? container_of(vio, struct disco_vconsole, vio) : NULL;
+}
+
 disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
                                          uint32_t irq,
                                          const disco_char_backend *be,
@@ -139,8 +165,11 @@ disco_status disco_virtio_console_create(disco_vm *vm, uint64_t gpa,
         .name = "virtio-console",
         .device_id = CONSOLE_DEVICE_ID,
         .queues = 2,
+        .bytes = sizeof(struct disco_vconsole),
         .step = console_step,
         .destroy = console_destroy,
+        .copy = console_copy,
+        .fork = console_fork,
     };
     struct disco_vconsole *console;
     disco_char_backend copy;

@@ -316,6 +316,7 @@ disco_status vio_map(struct vio *vio, uint64_t gpa)
         .read = vio_read,
         .write = vio_write,
         .reset = vio_reset,
+        .fork = vio_fork,
         .release = vio_release,
     };
     disco_status err =

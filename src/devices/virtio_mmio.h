@@ -46,6 +46,7 @@ struct vio_class {
     const char *name;
     uint32_t device_id;
     uint32_t queues;
+    uint64_t bytes; /* of the device, whose first member is its vio */
     /*
      * Serve one request of the queue and return its price, 0 when there is
      * nothing to do now.  One thread at a time per queue.  May unlock.
@@ -58,6 +59,12 @@ struct vio_class {
     void (*close)(struct vio *vio);
     /* Without the lock: free the device; calls vio_destroy at the end. */
     void (*destroy)(struct vio *vio);
+    /* For a fork: copy the device's own state, without back ends.  `to` is all
+     * zeroes, but for its vio.  NULL: there is none. */
+    void (*copy)(struct vio *from, struct vio *to);
+    /* Without the lock, after `copy`: give the child its back end.  On failure
+     * it has none.  NULL: it needs none. */
+    disco_status (*fork)(struct vio *from, struct vio *to);
 };
 
 struct vio_pump {
@@ -86,7 +93,7 @@ struct vio {
     uint32_t config_generation;
     uint32_t late; /* queues that the timer is to pump, one bit each */
     uint32_t config_bytes;
-    uint8_t config[VIO_CONFIG_MAX]; /* little-endian; fixed once mapped */
+    uint8_t config[VIO_CONFIG_MAX]; /* little-endian */
     struct virtq queue[VIO_QUEUES_MAX];
     struct vio_pump pump[VIO_QUEUES_MAX];
 };
@@ -131,6 +138,8 @@ void vio_pump(struct vio *vio, uint32_t queue);
 void vio_stop_queue(struct vio *vio, uint32_t queue);
 /* Tell the interrupt line; gives the lock back. */
 void vio_settle_give(struct vio *vio);
+/* Make the copy for the child of disco_vm_fork. */
+disco_status vio_fork(void *opaque, disco_vm *child, void **out);
 /* Timer of the transport: what was too much for one notification. */
 void vio_timer(void *opaque, uint64_t now_ns);
 

@@ -77,6 +77,8 @@ struct disco_nic {
     struct vio vio;
     disco_net_backend backend;
     disco_nic_stats stats;
+    uint32_t forks;               /* children made so far */
+    uint32_t link_is_down;        /* no packet passes */
     struct waiting_packet *first; /* oldest */
     struct waiting_packet *last;
     uint32_t waiting;

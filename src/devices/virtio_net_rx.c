@@ -203,7 +203,7 @@ disco_status net_rx_deliver(struct disco_nic *nic,
                             const disco_net_packet *packet,
                             struct net_held *held)
 {
-    if (!vio_queue_live(&nic->vio, NET_RX)) {
+    if (!vio_queue_live(&nic->vio, NET_RX) || nic->link_is_down) {
         nic->stats.rx_dropped++;
         return DISCO_E_BUSY;
     }

@@ -166,7 +166,7 @@ static uint64_t hand_over(struct disco_nic *nic, const disco_net_packet *packet)
 
     nic->stats.tx_frames++;
     nic->stats.tx_bytes += packet->bytes;
-    if (!be->send_packet && !be->send)
+    if (nic->link_is_down || (!be->send_packet && !be->send))
         return price;
     lock_give(&nic->vio.lock);
     if (be->send_packet)

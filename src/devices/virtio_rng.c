@@ -107,6 +107,23 @@ static void rng_destroy(struct vio *vio)
     dev_free(vio->machine, rng, sizeof(*rng));
 }
 
+/*
+ * The child's numbers must not be its parent's, and repeat all the same: its
+ * generator starts from what the parent's gives next, which the parent skips.
+ */
+static void rng_copy(struct vio *from, struct vio *to)
+{
+    struct rng *rng = container_of(from, struct rng, vio);
+    struct rng *copy = container_of(to, struct rng, vio);
+    uint64_t seed = next(rng->state);
+    uint32_t i;
+
+    copy->fill = rng->fill;
+    copy->opaque = rng->opaque;
+    for (i = 0; i < 4; i++)
+        copy->state[i] = spread(&seed);
+}
+
 disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
                                      disco_rng_fn fill, void *opaque,
                                      uint64_t seed)
@@ -115,8 +132,10 @@ disco_status disco_virtio_rng_create(disco_vm *vm, uint64_t gpa, uint32_t irq,
         .name = "virtio-rng",
         .device_id = RNG_DEVICE_ID,
         .queues = 1,
+        .bytes = sizeof(struct rng),
         .step = rng_step,
         .destroy = rng_destroy,
+        .copy = rng_copy,
     };
     struct rng *rng;
     disco_status err = dev_check(vm, gpa, class.name, irq);

@@ -46,14 +46,19 @@ struct desc_table {
     uint32_t count;
 };
 
-static int read_u16(struct virtq *vq, uint64_t gpa, uint16_t *value)
+static int read_u16_of(disco_vm *vm, uint64_t gpa, uint16_t *value)
 {
     uint8_t raw[2];
 
-    if (disco_mem_read(vq->vm, gpa, raw, sizeof(raw)))
+    if (disco_mem_read(vm, gpa, raw, sizeof(raw)))
         return VIRTQ_BROKEN;
     *value = load_le16(raw);
     return 0;
+}
+
+static int read_u16(struct virtq *vq, uint64_t gpa, uint16_t *value)
+{
+    return read_u16_of(vq->vm, gpa, value);
 }
 
 void virtq_init(struct virtq *vq, disco_vm *vm, uint32_t max)
@@ -237,6 +242,18 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 void virtq_unpop(struct virtq *vq, uint32_t count)
 {
     vq->avail_next = (uint16_t)(vq->avail_next - count);
+}
+
+int virtq_is_same(struct virtq *vq, disco_vm *child)
+{
+    uint64_t gpa = vq->used + USED_IDX;
+    uint16_t mine = 0, its = 0;
+
+    if (!vq->ready)
+        return 1;
+    /* Rings that are no RAM are so in both. */
+    return !read_u16(vq, gpa, &mine) == !read_u16_of(child, gpa, &its) &&
+           mine == its;
 }
 
 int virtq_want_notify(struct virtq *vq)

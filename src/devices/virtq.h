@@ -104,6 +104,10 @@ int virtq_waiting(struct virtq *vq);
  * 1 when one came in meanwhile: look again. */
 int virtq_want_notify(struct virtq *vq);
 
+/* 1 when the child of a fork has the used index that is in the parent's memory:
+ * nothing was completed since its memory was copied. */
+int virtq_is_same(struct virtq *vq, disco_vm *child);
+
 /* Put a request into the used ring.  The driver sees it after the publish. */
 void virtq_stage(struct virtq *vq, uint16_t head, uint32_t written);
 void virtq_publish(struct virtq *vq);

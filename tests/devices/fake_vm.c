@@ -111,6 +111,60 @@ void fake_vm_free(disco_vm *vm)
     free(vm);
 }
 
+/* What disco_vm_fork copies itself. */
+static disco_vm *copy_of(disco_vm *vm, const char *name)
+{
+    disco_vm *child = fake_vm_new(vm->machine, name);
+    uint32_t i;
+
+    memcpy(child->ram, vm->ram, FAKE_RAM_BYTES);
+    child->levels = vm->levels;
+    child->now_ns = vm->now_ns;
+    for (i = 0; i < FAKE_CPUS; i++) {
+        child->cpu[i] = vm->cpu[i];
+        child->cpu[i].vm = child;
+        child->cpu[i].irq_calls = 0;
+    }
+    return child;
+}
+
+disco_status fake_vm_fork(disco_vm *vm, const char *name, disco_vm **out)
+{
+    disco_vm *child = copy_of(vm, name);
+    disco_status status = 0;
+    uint32_t i;
+
+    if (vm->after_copy)
+        vm->after_copy(vm);
+    for (i = 0; i < vm->nregions && !status; i++) {
+        struct disco_region *region = &child->region[i];
+
+        *region = vm->region[i];
+        if (!region->ops.fork)
+            status = DISCO_E_UNSUPPORTED;
+        else
+            status =
+                region->ops.fork(vm->region[i].opaque, child, &region->opaque);
+        child->nregions += !status;
+    }
+    if (status)
+        fake_vm_free(child);
+    else
+        *out = child;
+    return status;
+}
+
+void *disco_vm_region_opaque(disco_vm *vm, const char *key)
+{
+    uint32_t i;
+
+    for (i = 0; vm && i < vm->nregions; i++) {
+        if (strcmp(vm->region[i].key, key) == 0)
+            return vm->region[i].opaque;
+    }
+    return NULL;
+}
+
 void fake_vm_reset(disco_vm *vm)
 {
     uint32_t i;

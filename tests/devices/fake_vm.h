@@ -80,6 +80,8 @@ struct disco_vm {
     struct disco_vcpu cpu[FAKE_CPUS];
     /* Called after every copy out of RAM, to change it behind the device. */
     void (*after_read)(struct disco_vm *vm, uint64_t gpa, uint64_t bytes);
+    /* Called by a fork when memory was copied, before devices are. */
+    void (*after_copy)(struct disco_vm *vm);
 };
 
 disco_machine *fake_machine_new(void);
@@ -89,6 +91,8 @@ int64_t fake_machine_free(disco_machine *machine);
 disco_vm *fake_vm_new(disco_machine *machine, const char *name);
 /* Releases the regions, newest first, then everything else. */
 void fake_vm_free(disco_vm *vm);
+/* As disco_vm_fork: what the monitor copies, then each region's callback. */
+disco_status fake_vm_fork(disco_vm *vm, const char *name, disco_vm **out);
 /* Every region's reset callback. */
 void fake_vm_reset(disco_vm *vm);
 
