@@ -5,6 +5,7 @@ usage: run.py --build DIR [--json FILE] [--rounds N] [NAME...]
 
   interp  the interpreter on the freestanding guests, against GXemul
   api     what the API costs the embedder, against its limits
+  memory  what sharing and moving memory costs, against its limits
 
 Times are CPU times (user + system of the whole process), the start-up of an
 empty guest subtracted; engines of one guest run back to back and the order
@@ -131,10 +132,13 @@ def bench_interp(args):
     return rows
 
 
-def bench_api(args):
-    program = os.path.join(args.build, "bench", "bench_api")
-    output = subprocess.run([program], check=True, text=True,
-                            stdout=subprocess.PIPE).stdout
+def figures(args, *names):
+    """Programs that print "name value unit limit"; those that are built."""
+    programs = [os.path.join(args.build, "bench", name) for name in names]
+    output = "".join(
+        subprocess.run([program], check=True, text=True,
+                       stdout=subprocess.PIPE).stdout
+        for program in programs if os.path.exists(program))
     rows = []
     print(f"{'figure':20}{'value':>10} {'unit':6}{'limit':>8}")
     for line in output.splitlines():
@@ -149,7 +153,15 @@ def bench_api(args):
     return rows
 
 
-BENCHES = {"interp": bench_interp, "api": bench_api}
+def bench_api(args):
+    return figures(args, "bench_api")
+
+
+def bench_memory(args):
+    return figures(args, "bench_memory", "bench_fork")
+
+
+BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory}
 
 
 def main():
