@@ -137,6 +137,10 @@ int guest_add_net(struct guest *guest, uint32_t n);
 /* Its figures as JSON. */
 void net_stats_write(FILE *f, const struct guest *guest);
 
+/* memstats.c: footprint of a VM; of the machine, with sharing and moves. */
+void footprint_write(FILE *f, const disco_footprint *p);
+void memory_stats_write(FILE *f, disco_machine *machine);
+
 /* Write the figures of a run; 0 or -1 with runner->text. */
 int stats_write(struct runner *runner, const char *path, int exit_status);
 const char *end_name(enum end_reason end);

@@ -134,6 +134,7 @@ static void put_vcpu(FILE *f, disco_sched *sched, disco_vcpu *vcpu,
 static void put_vm(FILE *f, const struct runner *runner,
                    const struct guest *guest, struct totals *totals)
 {
+    disco_footprint p = { .size = sizeof(p) };
     disco_vm_stats s = { .size = sizeof(s) };
     uint32_t count = disco_vm_vcpu_count(guest->vm);
 
@@ -149,6 +150,9 @@ static void put_vm(FILE *f, const struct runner *runner,
     put_u64(f, "demand_zero", s.demand_zero);
     put_u64(f, "released", s.released);
     put_u64(f, "migrated", s.migrated);
+    put_u64(f, "cow_breaks", s.cow_breaks);
+    put_u64(f, "cow_upgrades", s.cow_upgrades);
+    put_u64(f, "mapped_in", s.mapped_in);
     put_u64(f, "dma_read_bytes", s.dma_read_bytes);
     put_u64(f, "dma_write_bytes", s.dma_write_bytes);
     put_u64(f, "host_calls", s.host_calls);
@@ -160,6 +164,9 @@ static void put_vm(FILE *f, const struct runner *runner,
         fprintf(f, "%s%" PRIu64, i ? ", " : "", frames);
     }
     fputs("],\n     ", f);
+    disco_vm_footprint(guest->vm, &p);
+    footprint_write(f, &p);
+    fputs(", ", f);
     net_stats_write(f, guest);
     fputs("\"vcpus\": [\n", f);
     for (uint32_t i = 0; i < count; i++) {
@@ -250,6 +257,7 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
             end_name(runner_end(runner)));
     put_machine(f, runner->machine);
     put_cache(f, runner->machine);
+    memory_stats_write(f, runner->machine);
     fputs("  \"nodes\": [\n", f);
     for (uint32_t i = 0; i < o->nodes; i++) {
         put_node(f, runner->machine, i);

@@ -136,7 +136,9 @@ enum {
     DISCO_KIND_DATA = 1,        /* anything that is none of the others */
     DISCO_KIND_KERNEL_TEXT = 2, /* loaded with the kernel, executable */
     DISCO_KIND_USER_TEXT = 3,   /* executed in user mode */
-    DISCO_KIND_BUFFER = 4       /* last filled by a disk read */
+    DISCO_KIND_BUFFER = 4,      /* a block of a disk */
+    DISCO_KIND_MONITOR = 5,     /* the monitor's own tables; in footprints */
+    DISCO_KINDS = 6
 };
 typedef struct disco_page_info {
     uint32_t size;
@@ -150,6 +152,42 @@ typedef struct disco_page_info {
 } disco_page_info;
 DISCO_API disco_status disco_page_info_get(disco_vm *vm, uint64_t gpa,
                                            disco_page_info *out);
+
+/*
+ * Say what the touched pages of a range are used for: DISCO_KIND_DATA ..
+ * _BUFFER.  For statistics only; the monitor changes it when it sees a page
+ * used otherwise.  Devices say BUFFER of disk blocks; the monitor itself sees
+ * text by its execution.  Errors: INVAL (no such kind).  Thread: any.
+ */
+DISCO_API disco_status disco_vm_mark_pages(disco_vm *vm, uint64_t gpa,
+                                           uint64_t bytes, uint32_t kind);
+
+/*
+ * Footprint: what VMs believe to use against what the machine uses, the paper's
+ * figure 6.  Virtual: pages that have a frame behind them.  Machine: frames,
+ * each counted once (of a VM: each divided by the number of its mappings).
+ */
+typedef struct disco_footprint_kind {
+    uint64_t virtual_bytes;
+    uint64_t machine_bytes;
+} disco_footprint_kind;
+typedef struct disco_footprint {
+    uint32_t size;
+    uint32_t nodes;
+    disco_footprint_kind kind[6]; /* by DISCO_KIND_*; NONE is empty */
+    uint64_t shared_bytes;        /* of the virtual: copy-on-write */
+    uint64_t unshared_bytes;      /* machine: frames of one mapping alone */
+    uint64_t replica_bytes;       /* machine: copies on other nodes */
+    uint64_t cached_bytes;        /* machine: only caches and disks refer to */
+    uint64_t node_bytes[64];      /* machine, by node, all of it */
+    uint64_t engine_bytes;        /* host memory of CPU backends: registers,
+                                     TLBs, decoded code; in no kind */
+} disco_footprint;
+/* Walks all pages, with the memory lock let go of now and then: not for every
+ * slice.  MONITOR is of the machine only.  Thread: any. */
+DISCO_API disco_status disco_vm_footprint(disco_vm *vm, disco_footprint *out);
+DISCO_API disco_status disco_machine_footprint(disco_machine *machine,
+                                               disco_footprint *out);
 
 #ifdef __cplusplus
 }

@@ -82,8 +82,14 @@ typedef struct disco_error {
 
 enum { DISCO_BIG = 1, DISCO_LITTLE = 2, DISCO_CPU_ORDER = 3 };
 
-/* Access bits. */
-enum { DISCO_READ = 1, DISCO_WRITE = 2, DISCO_EXEC = 4, DISCO_EXCLUSIVE = 8 };
+/* Access bits.  USER: of a fetch, made in user mode; for statistics only. */
+enum {
+    DISCO_READ = 1,
+    DISCO_WRITE = 2,
+    DISCO_EXEC = 4,
+    DISCO_EXCLUSIVE = 8,
+    DISCO_USER = 16
+};
 
 /* Log levels, most severe first. */
 enum {

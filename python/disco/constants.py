@@ -175,6 +175,7 @@ class PageKind(IntEnum):
     KERNEL_TEXT = lib.DISCO_KIND_KERNEL_TEXT
     USER_TEXT = lib.DISCO_KIND_USER_TEXT
     BUFFER = lib.DISCO_KIND_BUFFER
+    MONITOR = lib.DISCO_KIND_MONITOR
 
 
 class BlockOp(IntEnum):

@@ -10,7 +10,8 @@ from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
 from .numa import Topology
-from .stats import CacheStats, MachineStats, MoveStats, NodeStats, from_struct
+from .stats import (CacheStats, Footprint, MachineStats, MoveStats, NodeStats,
+                    from_struct)
 
 __all__ = ["Machine", "version", "capability"]
 
@@ -218,6 +219,11 @@ class Machine(Closable):
     def stats(self) -> MachineStats:
         return from_struct(MachineStats, self._struct(
             lib.disco_machine_stats_get, "disco_machine_stats"))
+
+    def footprint(self) -> Footprint:
+        """All VMs' pages, and the frames behind them, each counted once."""
+        return from_struct(Footprint, self._struct(
+            lib.disco_machine_footprint, "disco_footprint"))
 
     def move_stats(self) -> MoveStats:
         """What migrations, replications and copy-on-write cost so far."""

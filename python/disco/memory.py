@@ -11,7 +11,7 @@ from ._raw import ffi, lib
 from .constants import Order, RegionKind
 from .constants import Access as AccessBits
 from .errors import BusError, ClosedError, NotFoundError
-from .stats import PageInfo, RegionInfo, from_struct
+from .stats import Footprint, PageInfo, RegionInfo, from_struct
 
 __all__ = ["MemoryMixin", "MmioDevice", "Page", "Pin", "Region"]
 
@@ -339,6 +339,15 @@ class MemoryMixin(Handle):
     def map_page(self, gpa: int, page: Page) -> None:
         """Map a page copy-on-write in place of what is at `gpa`."""
         self._call(lib.disco_page_map, gpa, page.c_page)
+
+    def mark_pages(self, gpa: int, size: int, kind: int) -> None:
+        """Say what pages are used for (PageKind); for statistics only."""
+        self._call(lib.disco_vm_mark_pages, gpa, size, kind)
+
+    def footprint(self) -> Footprint:
+        """This VM's pages; shared frames are divided among their mappings."""
+        return from_struct(Footprint, self._struct(
+            lib.disco_vm_footprint, "disco_footprint"))
 
     def node_frames(self, node: int) -> int:
         """Frames of this VM that live on a node."""

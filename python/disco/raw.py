@@ -56,6 +56,8 @@ RAW_ONLY = {
     "DISCO_NET_FRAGMENTS_MAX": "see disco_net_packet",
     "DISCO_NET_COPY_REASONS": "len(NetCopy)",
     "DISCO_EXCLUSIVE": "see disco_machine_add_backend",
+    "DISCO_USER": "see disco_machine_add_backend",
+    "DISCO_KINDS": "len(PageKind)",
     "disco_vcpu_vm": "VCPU.vm is known without",
     "disco_vm_machine": "VM.machine is known without",
     "DISCO_HOST_FN_OPAQUE": "a Python callable has its own state",

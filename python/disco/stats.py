@@ -8,7 +8,7 @@ from ._raw import ffi
 from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
                         RegionKind, Trap)
 
-__all__ = ["MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
+__all__ = ["Footprint", "FootprintKind", "MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
            "PageInfo", "ImageInfo", "SchedCpuStats", "SchedVcpuStats"]
 
@@ -24,6 +24,26 @@ class MachineStats:
     shootdown_waits: int
     shootdown_ns: int
     host_bytes: int
+
+
+@dataclass(frozen=True)
+class FootprintKind:
+    """A disco_footprint_kind."""
+    virtual_bytes: int
+    machine_bytes: int
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What VMs believe to use, and what the machine uses; `kind` by PageKind."""
+    nodes: int
+    kind: Dict[PageKind, FootprintKind]
+    shared_bytes: int
+    unshared_bytes: int
+    replica_bytes: int
+    cached_bytes: int
+    node_bytes: Tuple[int, ...]
+    engine_bytes: int
 
 
 @dataclass(frozen=True)
@@ -224,6 +244,11 @@ def _cost(value):
 
 for _name in ("migrate", "replicate", "collapse", "cow"):
     _CONVERT[("MoveStats", _name)] = _cost
+
+
+_CONVERT[("Footprint", "kind")] = lambda v: {
+    kind: from_struct(FootprintKind, v[kind]) for kind in PageKind if kind}
+_CONVERT[("Footprint", "node_bytes")] = tuple
 
 
 def from_struct(cls, struct):

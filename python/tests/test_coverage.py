@@ -128,6 +128,8 @@ def test_fields(ctype, owner):
     ("disco_page_info", disco.PageInfo),
     ("disco_move_stats", disco.MoveStats),
     ("disco_move_cost", disco.MoveCost),
+    ("disco_footprint", disco.Footprint),
+    ("disco_footprint_kind", disco.FootprintKind),
     ("disco_image_info", disco.ImageInfo),
     ("disco_sched_cpu_stats", disco.SchedCpuStats),
     ("disco_sched_vcpu_stats", disco.SchedVcpuStats)])

@@ -167,3 +167,23 @@ def test_shared_pages(machine):
     assert one.read(0x9ffe, 2) == b"xx"
     with pytest.raises(ValueError):
         machine.create_page(b"short")
+
+
+def test_footprint(machine):
+    one, two = machine.create_vm(), machine.create_vm()
+    for vm in one, two:
+        vm.map_ram(0, 1 << 20)
+    one.write(0x4000, b"one")
+    one.write(0x5000, b"two")
+    with one.take_page(0x4000) as page:
+        two.map_page(0x8000, page)
+    two.mark_pages(0x8000, 4096, disco.PageKind.BUFFER)
+    all = machine.footprint()
+    data, block = all.kind[disco.PageKind.DATA], all.kind[disco.PageKind.BUFFER]
+    assert (data.virtual_bytes, data.machine_bytes) == (8192, 4096)
+    assert (block.virtual_bytes, block.machine_bytes) == (4096, 4096)
+    assert all.kind[disco.PageKind.MONITOR].machine_bytes > 0
+    assert all.node_bytes[0] == 8192 and all.shared_bytes == 8192
+    assert two.footprint().kind[disco.PageKind.BUFFER].machine_bytes == 2048
+    with pytest.raises(disco.InvalidError):
+        one.mark_pages(0, 4096, disco.PageKind.MONITOR)

@@ -72,6 +72,8 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
         exec = 0;
         status = 0;
     }
+    if (!status && (access & DISCO_EXEC))
+        page_mark_text(pm, pfn, (access & DISCO_USER) != 0);
     if (!status)
         behind = fill_page(v, pfn, entry, exec, page);
     else if (status == DISCO_E_FAULT)
@@ -202,13 +204,19 @@ static void *backend_alloc(void *ctx, uint64_t bytes)
 {
     struct disco_vcpu *v = ctx;
 
-    return bytes ? alloc_zeroed(vm_alloc(v->vm), bytes) : NULL;
+    void *ptr = bytes ? alloc_zeroed(vm_alloc(v->vm), bytes) : NULL;
+
+    if (ptr)
+        add_relaxed(&v->machine->engine_bytes, bytes);
+    return ptr;
 }
 
 static void backend_free(void *ctx, void *ptr, uint64_t bytes)
 {
     struct disco_vcpu *v = ctx;
 
+    if (ptr)
+        add_relaxed(&v->machine->engine_bytes, -bytes);
     alloc_free(vm_alloc(v->vm), ptr, bytes);
 }
 

@@ -47,6 +47,7 @@ struct disco_machine {
     uint32_t kicks;         /* atomic: counts disco_vcpu_kick */
     struct disco_vm *vms;
     uint32_t vm_count;
+    uint64_t engine_bytes;        /* atomic: allocated by backends */
     uint32_t vm_serial;           /* for default names */
     disco_backend_ops **backends; /* owned copies */
     uint32_t backend_count;

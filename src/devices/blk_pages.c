@@ -85,8 +85,11 @@ static disco_status piece_to_guest(disco_vm *vm, const struct piece *piece,
 
     if (is_whole(piece)) {
         status = disco_page_map(vm, piece->gpa, page);
-        if (!status)
+        if (!status) {
             account->mapped_bytes += piece->bytes;
+            disco_vm_mark_pages(vm, piece->gpa, piece->bytes,
+                                DISCO_KIND_BUFFER);
+        }
         if (!status || status == DISCO_E_FAULT)
             return status;
         copied = &account->copied_refused_bytes;
@@ -94,8 +97,10 @@ static disco_status piece_to_guest(disco_vm *vm, const struct piece *piece,
         copied = &account->copied_unaligned_bytes;
     }
     status = copy_to_guest(vm, piece, page);
-    if (!status)
+    if (!status) {
         *copied += piece->bytes;
+        disco_vm_mark_pages(vm, piece->gpa, piece->bytes, DISCO_KIND_BUFFER);
+    }
     return status;
 }
 
@@ -119,6 +124,16 @@ disco_status blk_pages_to_guest(disco_vm *vm, const struct virtq_chain *chain,
 
 /* --- From the guest ----------------------------------------------------- */
 
+static disco_status piece_from_guest(disco_vm *vm, const struct piece *piece,
+                                     disco_page *page, uint8_t *data)
+{
+    if (is_whole(piece) && !disco_page_take(vm, piece->gpa, page)) {
+        disco_vm_mark_pages(vm, piece->gpa, piece->bytes, DISCO_KIND_BUFFER);
+        return 0;
+    }
+    return disco_mem_read(vm, piece->gpa, data + piece->at, piece->bytes);
+}
+
 disco_status blk_pages_from_guest(disco_vm *vm, const struct virtq_chain *chain,
                                   uint64_t at, const struct blk_pages *pages,
                                   uint8_t *data)
@@ -130,10 +145,9 @@ disco_status blk_pages_from_guest(disco_vm *vm, const struct virtq_chain *chain,
     while (c.at < pages->bytes && !status) {
         if (!next_piece(&c, pages, &piece))
             status = DISCO_E_FAULT;
-        else if (!is_whole(&piece) ||
-                 disco_page_take(vm, piece.gpa, &pages->page[piece.block]))
+        else
             status =
-                disco_mem_read(vm, piece.gpa, data + piece.at, piece.bytes);
+                piece_from_guest(vm, &piece, &pages->page[piece.block], data);
     }
     if (status)
         blk_pages_drop(disco_vm_machine(vm), pages);

@@ -139,6 +139,7 @@ void code_store_begin(struct physmap *pm, struct pfn pfn,
         page->code_stores++;
         page->busy++;
         self->code_stores++;
+        page_mark_written(pm, pfn);
         code_drop_holders(pm, pfn, self);
     }
     mem_unlock(pm->mem);

@@ -30,6 +30,7 @@ static void copy_away(struct physmap *pm, struct pfn pfn, uint64_t entry,
     move_clock_copied(clock);
     mem_lock(mem);
     physmap_set(pm, pfn, entry_make(to, entry & MAP_COW ? MAP_WRITE : 0));
+    map_page(pm, pfn)->kind = DISCO_KIND_DATA;
     frame_release(mem, from);
     add_relaxed(&pm->stats.cow_breaks, 1);
     move_clock_end(clock, &mem->cow);

@@ -215,6 +215,24 @@ disco_status page_claim(struct physmap *pm, struct pfn pfn, uint32_t node,
 disco_status physmap_leaf(struct physmap *pm, struct pfn pfn,
                           struct shoot_vcpu *self);
 
+/* The page is executed now; lock held. */
+static inline void page_mark_text(struct physmap *pm, struct pfn pfn,
+                                  int by_user)
+{
+    map_page(pm, pfn)->kind =
+        by_user ? DISCO_KIND_USER_TEXT : DISCO_KIND_KERNEL_TEXT;
+}
+
+/* It was text and is written now: it is something else.  Lock held. */
+static inline void page_mark_written(struct physmap *pm, struct pfn pfn)
+{
+    struct map_page *page = map_page(pm, pfn);
+
+    if (page->kind == DISCO_KIND_USER_TEXT ||
+        page->kind == DISCO_KIND_KERNEL_TEXT)
+        page->kind = DISCO_KIND_DATA;
+}
+
 /* Drop mem->lock for a moment, parked, for another thread to get on. */
 void physmap_yield(struct physmap *pm, struct shoot_vcpu *self,
                    unsigned *spins);

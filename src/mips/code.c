@@ -163,6 +163,7 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
     disco_backend_page where;
     struct mips_xlate xl;
     enum mips_exc exc;
+    uint32_t access;
 
     exc = va & 3 ? EXC_ADEL : mips_translate(cpu, &va, DISCO_EXEC, false, &xl);
     if (exc != EXC_NONE) {
@@ -173,7 +174,8 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
         mips_code_drop_all(cpu);
         mips_code_bury(cpu); /* nothing runs now */
     }
-    switch (mips_resolve(cpu, xl.gpa, DISCO_EXEC, &where)) {
+    access = DISCO_EXEC | (cpu->mode == MODE_USER ? DISCO_USER : 0u);
+    switch (mips_resolve(cpu, xl.gpa, access, &where)) {
     case DISCO_BEHIND_RAM:
         break;
     case DISCO_BEHIND_NO_MEMORY:

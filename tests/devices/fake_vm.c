@@ -545,6 +545,15 @@ disco_status disco_page_take(disco_vm *vm, uint64_t gpa, disco_page *out)
     return status;
 }
 
+disco_status disco_vm_mark_pages(disco_vm *vm, uint64_t gpa, uint64_t bytes,
+                                 uint32_t kind)
+{
+    (void)vm;
+    (void)gpa;
+    (void)bytes;
+    return kind == DISCO_KIND_BUFFER ? 0 : DISCO_E_INVAL;
+}
+
 disco_status disco_page_map(disco_vm *vm, uint64_t gpa, disco_page page)
 {
     disco_status status = page_refused(vm, gpa);
