@@ -140,15 +140,18 @@ def figures(args, *names):
                        stdout=subprocess.PIPE).stdout
         for program in programs if os.path.exists(program))
     rows = []
-    print(f"{'figure':20}{'value':>10} {'unit':6}{'limit':>8}")
+    print(f"{'figure':24}{'value':>10} {'unit':6}{'limit':>8}")
     for line in output.splitlines():
         name, value, unit, limit = line.split()
         rows.append({"name": name, "value": float(value), "unit": unit,
                      "limit": float(limit)})
+        if not float(limit):
+            print(f"{name:24}{value:>10} {unit}")
+            continue
         least = unit == "x"
         good = (float(value) >= float(limit)) == least or \
             float(value) == float(limit)
-        print(f"{name:20}{value:>10} {unit:6}{'>' if least else '<'}"
+        print(f"{name:24}{value:>10} {unit:6}{'>' if least else '<'}"
               f"{limit:>7}{'' if good else '  missed'}")
     return rows
 

@@ -174,6 +174,7 @@ void chunk_grow_install(struct frames *f, struct chunk_grow *g)
         c->free_head = FRAME_NONE;
         g->mem = NULL;
         pool->present++;
+        pool->empty++;
         pool->chunks = max_u64(pool->chunks, g->chunk + 1);
         pool->hint = min_u64(pool->hint, g->chunk);
     }
@@ -217,6 +218,7 @@ static void frame_take_from(struct frames *f, uint32_t node, uint64_t index,
     } else {
         i = c->fresh++; /* the host gave it zeroed */
     }
+    pool->empty -= !c->used;
     c->used++;
     pool->used++;
     frame = &c->frames[i];
@@ -278,13 +280,19 @@ static void chunk_to_garbage(struct frames *f, uint32_t node, struct chunk *c)
     f->garbage = garbage;
 }
 
-/* Keep one chunk, even when empty, against flutter. */
+/* Keep some empty ones, a part of what is in use, against flutter. */
 static void chunk_retire(struct frames *f, uint32_t node, struct chunk *c)
 {
-    if (c->used || f->pool[node].present < 2)
+    struct pool *pool = &f->pool[node];
+
+    if (c->used)
         return;
+    if (pool->empty < 1 + (pool->present - pool->empty) / 4) {
+        pool->empty++;
+        return;
+    }
     chunk_to_garbage(f, node, c);
-    f->pool[node].present--;
+    pool->present--;
     memset(c, 0, sizeof(*c));
 }
 

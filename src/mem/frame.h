@@ -68,6 +68,7 @@ struct pool {
     uint64_t chunks;  /* indices below this may be in use */
     uint64_t hint;    /* no chunk below has free frames */
     uint64_t present; /* chunks that are there */
+    uint64_t empty;   /* ... of them without a used frame */
     uint64_t alloc_local;
     uint64_t alloc_remote;
 };
