@@ -137,7 +137,8 @@ enum {
     DISCO_DROP_FRAME = 1, /* every translation to `host` */
     DISCO_DROP_WRITE = 2, /* store rights to `host` */
     DISCO_DROP_CODE = 3,  /* translated code of `frame` */
-    DISCO_DROP_DATA = 4   /* every translation of data; code stays */
+    DISCO_DROP_DATA = 4   /* every translation of data; code stays, but should
+                             be resolved again before it is used next */
 };
 
 /*

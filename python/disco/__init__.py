@@ -23,6 +23,7 @@ from .errors import *  # noqa: F401,F403
 from .images import *  # noqa: F401,F403
 from .memory import *  # noqa: F401,F403
 from .numa import *  # noqa: F401,F403
+from .placement import *  # noqa: F401,F403
 from .sched import *  # noqa: F401,F403
 from .stats import *  # noqa: F401,F403
 from .vcpu import *  # noqa: F401,F403

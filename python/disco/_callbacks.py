@@ -128,6 +128,18 @@ def disco_py_machine_config_wake(opaque, vcpu):
         record.wake(found)
 
 
+@ffi.def_extern(error=lib.DISCO_NODES_MAX, onerror=trap)
+def disco_py_policy_ops_place(opaque, frame):
+    return _from_handle(opaque).place(frame)
+
+
+@ffi.def_extern(error=lib.DISCO_PLACE_NONE, onerror=trap)
+def disco_py_policy_ops_decide(opaque, params, page, node):
+    action, to = _from_handle(opaque).decide(params, page)
+    node[0] = to
+    return action
+
+
 # --- VM ---------------------------------------------------------------------
 
 

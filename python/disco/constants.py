@@ -8,8 +8,9 @@ from ._raw import lib
 __all__ = [
     "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
     "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "NetCopy", "RegClass",
-    "TlbPart", "Trap", "RegionKind", "PageFlags", "PageKind", "BlockOp", "DiskMode", "reg",
-    "reg_gpr",
+    "TlbPart", "Trap", "PlaceAction", "Refusal",
+    "RegionKind", "PageFlags", "PageKind", "BlockOp", "DiskMode",
+    "reg", "reg_gpr",
     "reg_fpr", "reg_cp0", "reg_tlb", "REG_PC", "REG_HI", "REG_LO", "REG_DELAY",
     "REG_DELAY_TARGET", "REG_LLBIT", "REG_INSNS", "REG_FIR", "REG_FCSR",
     "hypcall_word", "PAGE_BYTES", "WATCHES", "IRQ_LINES", "NET_FRAME_MAX",
@@ -176,6 +177,30 @@ class PageKind(IntEnum):
     USER_TEXT = lib.DISCO_KIND_USER_TEXT
     BUFFER = lib.DISCO_KIND_BUFFER
     MONITOR = lib.DISCO_KIND_MONITOR
+
+
+class PlaceAction(IntEnum):
+    """What a placement policy can do with a page."""
+    NONE = lib.DISCO_PLACE_NONE
+    MIGRATE = lib.DISCO_PLACE_MIGRATE
+    REPLICATE = lib.DISCO_PLACE_REPLICATE
+    COLLAPSE = lib.DISCO_PLACE_COLLAPSE
+    FREEZE = lib.DISCO_PLACE_FREEZE
+
+
+class Refusal(IntEnum):
+    """Why an action of a policy was not done; 0: it was."""
+    DONE = 0
+    NODE = lib.DISCO_REFUSED_NODE
+    SAME = lib.DISCO_REFUSED_SAME
+    FROZEN = lib.DISCO_REFUSED_FROZEN
+    GONE = lib.DISCO_REFUSED_GONE
+    IMMOVABLE = lib.DISCO_REFUSED_IMMOVABLE
+    PINNED = lib.DISCO_REFUSED_PINNED
+    FULL = lib.DISCO_REFUSED_FULL
+    RATE = lib.DISCO_REFUSED_RATE
+    UNKNOWN = lib.DISCO_REFUSED_UNKNOWN
+    UNSUPPORTED = lib.DISCO_REFUSED_UNSUPPORTED
 
 
 class BlockOp(IntEnum):

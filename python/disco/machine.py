@@ -10,6 +10,7 @@ from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
 from .numa import Topology
+from .placement import PlacementMixin
 from .stats import (CacheStats, Footprint, MachineStats, MoveStats, NodeStats,
                     from_struct)
 
@@ -84,7 +85,7 @@ def _log_function(log: Union[LogFn, logging.Logger]) -> LogFn:
     return to_logger
 
 
-class Machine(Closable):
+class Machine(PlacementMixin, Closable):
     """A machine with NUMA nodes; VMs live on it.
 
     nodes, cpus_per_node, node_bytes   its shape (0: the library's defaults)

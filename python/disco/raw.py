@@ -63,4 +63,5 @@ RAW_ONLY = {
     "DISCO_HOST_FN_OPAQUE": "a Python callable has its own state",
     "DISCO_EXIT_COUNT": "len(ExitReason) + 1",
     "DISCO_TRAP_COUNT": "len(Trap)",
+    "DISCO_REFUSED_COUNT": "len(Refusal)",
 }

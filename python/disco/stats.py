@@ -6,11 +6,12 @@ from typing import Dict, Tuple
 
 from ._raw import ffi
 from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
-                        RegionKind, Trap)
+                        PlaceAction, Refusal, RegionKind, Trap)
 
 __all__ = ["Footprint", "FootprintKind", "MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
-           "PageInfo", "ImageInfo", "SchedCpuStats", "SchedVcpuStats"]
+           "PageInfo", "ImageInfo", "SchedCpuStats", "SchedVcpuStats",
+           "PlacementStats", "PlacementEvent", "PageCounters"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class NodeStats:
     frames_used: int
     alloc_local: int
     alloc_remote: int
+    sampled_local: int
+    sampled_remote: int
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,46 @@ class PageInfo:
 
 
 @dataclass(frozen=True)
+class PlacementStats:
+    """`refused` goes by name ("full")."""
+    pages: int
+    samples: int
+    ticks: int
+    intervals: int
+    hot: int
+    hot_lost: int
+    evicted: int
+    migrations: int
+    replications: int
+    collapses: int
+    broken: int
+    frozen: int
+    thawed: int
+    refused: Dict[str, int]
+
+
+@dataclass(frozen=True)
+class PlacementEvent:
+    serial: int
+    now_ns: int
+    page: int
+    action: PlaceAction
+    refused: Refusal
+    from_node: int
+    to_node: int
+    moves: int
+
+
+@dataclass(frozen=True)
+class PageCounters:
+    """Of the present interval, by node."""
+    moves: int
+    frozen: bool
+    reads: Tuple[int, ...]
+    writes: Tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ImageInfo:
     """What an ELF file is."""
     bits: int
@@ -235,6 +278,13 @@ _CONVERT = {
     ("PageInfo", "flags"): PageFlags,
     ("PageInfo", "kind"): PageKind,
     ("ImageInfo", "order"): Order,
+    ("PlacementStats", "refused"):
+        lambda v: {r.name.lower(): v[r] for r in Refusal if r},
+    ("PlacementEvent", "action"): PlaceAction,
+    ("PlacementEvent", "refused"): Refusal,
+    ("PageCounters", "frozen"): bool,
+    ("PageCounters", "reads"): tuple,
+    ("PageCounters", "writes"): tuple,
 }
 
 

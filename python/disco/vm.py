@@ -12,6 +12,7 @@ from ._raw import ffi, lib
 from .constants import NEVER, MemoryOrder
 from .machine import DependentCore, Machine
 from .memory import MemoryMixin
+from .placement import CountersMixin
 from .stats import VmStats, from_struct
 from .vcpu import VCPU, VcpuConfig, VcpuCore, leave_schedulers
 
@@ -104,7 +105,7 @@ class Timer(Closable):
         self._kept = None
 
 
-class VM(MemoryMixin, Closable):
+class VM(MemoryMixin, CountersMixin, Closable):
     """A virtual machine: empty at first; map memory and devices, create vCPUs.
 
     memory_order  MemoryOrder between its vCPUs on several host threads

@@ -99,6 +99,11 @@ def test_callbacks():
     ("disco_machine_config", "machine.py"), ("disco_vm_config", "vm.py"),
     ("disco_vcpu_config", "vcpu.py"), ("disco_run", "vcpu.py"),
     ("disco_topology", "numa.py"),
+    ("disco_placement_config", "placement.py"),
+    ("disco_policy_params", "placement.py"),
+    ("disco_policy_page", "placement.py"),
+    ("disco_policy_frame", "placement.py"),
+    ("disco_policy_ops", "placement.py"),
     ("disco_mmio_ops", "memory.py"), ("disco_console_ops", "vm.py"),
     ("disco_sched_config", "sched.py"),
     ("disco_sched_vm_config", "sched.py"), ("disco_board_config", "board.py"),
@@ -132,7 +137,10 @@ def test_fields(ctype, owner):
     ("disco_footprint_kind", disco.FootprintKind),
     ("disco_image_info", disco.ImageInfo),
     ("disco_sched_cpu_stats", disco.SchedCpuStats),
-    ("disco_sched_vcpu_stats", disco.SchedVcpuStats)])
+    ("disco_sched_vcpu_stats", disco.SchedVcpuStats),
+    ("disco_placement_stats", disco.PlacementStats),
+    ("disco_placement_event", disco.PlacementEvent),
+    ("disco_page_counters", disco.PageCounters)])
 def test_figures(ctype, cls):
     want = {name for name, _ in ffi.typeof(ctype).fields}
     assert {f.name for f in dataclasses.fields(cls)} == \

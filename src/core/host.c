@@ -5,7 +5,7 @@
  * is the embedder's at worst: names of frames are checked, nothing else is its
  * to break.
  */
-#include "core/vcpu.h"
+#include "core/placement.h"
 #include "mem/move.h"
 
 static uint32_t fill_page(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
@@ -24,6 +24,15 @@ static uint32_t fill_page(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
     return DISCO_BEHIND_RAM;
 }
 
+/* Placement wants to see the page's first store, too. */
+static void sample(struct disco_vcpu *v, uint64_t entry, struct mfn server,
+                   uint32_t access, disco_backend_page *page)
+{
+    if (!(access & DISCO_WRITE))
+        page->rights &= ~(uint32_t)DISCO_WRITE;
+    sampling_note(v, entry, mfn_node(server), access);
+}
+
 /* What is behind a page that has no memory. */
 static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn,
                              disco_backend_page *page)
@@ -37,18 +46,21 @@ static uint32_t behind_other(struct disco_vcpu *v, struct pfn pfn,
     return DISCO_BEHIND_MMIO;
 }
 
-/* Until the page is as the access needs it.  Lock held, dropped in between. */
+/*
+ * Until the page is as the access needs it; a new frame comes from `node`.
+ * Lock held, dropped in between.
+ */
 static disco_status make_ready(struct disco_vcpu *v, struct pfn pfn,
-                               uint32_t access, uint64_t *entry)
+                               uint32_t access, uint32_t node, uint64_t *entry)
 {
     struct physmap *pm = &v->vm->pm;
     disco_status status;
 
     for (;;) {
         if (access & DISCO_EXEC)
-            status = code_hold(pm, pfn, v->node, &v->shoot, entry);
+            status = code_hold(pm, pfn, node, &v->shoot, entry);
         else
-            status = page_claim(pm, pfn, v->node, &v->shoot, entry);
+            status = page_claim(pm, pfn, node, &v->shoot, entry);
         if (status || !(access & DISCO_WRITE) || !(*entry & MAP_COW))
             return status;
         status = page_unshare(pm, pfn, v->node, &v->shoot, entry);
@@ -63,11 +75,13 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
 {
     struct physmap *pm = &v->vm->pm;
     uint32_t exec = access & DISCO_EXEC, behind;
+    uint32_t node = v->machine->placement ? placement_node(v, pfn) : v->node;
+    struct mfn server = { 0 };
     disco_status status;
     uint64_t entry;
 
     mem_lock(pm->mem);
-    status = make_ready(v, pfn, access, &entry);
+    status = make_ready(v, pfn, access, node, &entry);
     if (status == DISCO_E_BUSY) { /* may be executed, not kept */
         exec = 0;
         status = 0;
@@ -80,10 +94,15 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
         behind = behind_other(v, pfn, page);
     else
         behind = DISCO_BEHIND_NO_MEMORY;
-    if (!status && (entry & MAP_REPLICATED))
-        page->host = frame_host(
-            &pm->mem->frames, replica_near(pm->mem, entry_mfn(entry), v->node));
+    if (!status)
+        server = entry_mfn(entry);
+    if (!status && (entry & MAP_REPLICATED)) {
+        server = replica_near(pm->mem, server, v->node);
+        page->host = frame_host(&pm->mem->frames, server);
+    }
     mem_unlock(pm->mem);
+    if (unlikely(v->is_sampled) && behind == DISCO_BEHIND_RAM)
+        sample(v, entry, server, access, page);
     return behind;
 }
 
@@ -108,8 +127,12 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
     if (unlikely(gpa >= GPA_END))
         return DISCO_BEHIND_NOTHING;
     entry = physmap_entry(&v->vm->pm, pfn);
-    if (likely(is_simple(entry, access, &v->shoot)))
-        return fill_page(v, pfn, entry, 0, page);
+    if (likely(is_simple(entry, access, &v->shoot))) {
+        fill_page(v, pfn, entry, 0, page);
+        if (unlikely(v->is_sampled))
+            sample(v, entry, entry_mfn(entry), access, page);
+        return DISCO_BEHIND_RAM;
+    }
     return resolve_slowly(v, pfn, access, page);
 }
 

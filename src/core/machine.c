@@ -7,7 +7,7 @@
 
 #include "base/bits.h"
 #include "base/config.h"
-#include "core/vcpu.h"
+#include "core/placement.h"
 #include "mem/verify.h"
 
 enum { CPU_HZ_DEFAULT = 200000000, CPU_HZ_MIN = 2000000 };
@@ -241,6 +241,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
         return context_fail(&machine->ctx, DISCO_E_BUSY, vms,
                             "machine: %u VMs and %u other objects exist", vms,
                             load_relaxed(&machine->ctx.users));
+    placement_destroy(machine);
     backends_destroy(machine);
     cache_destroy(&machine->cache);
     mem_destroy(&machine->mem);

@@ -40,6 +40,7 @@ struct disco_machine {
     struct mem mem;
     struct cache cache; /* of blocks of images, and of loaded pages */
     struct disk_figures disk_figures; /* atomics */
+    struct placement *placement;      /* owned; NULL: nothing is counted */
     struct cpu_slot *cpu;
     int32_t running;        /* atomic: vCPUs in run; -1: stopped for a walk */
     struct lock lock;       /* the lists of VMs and images, and backends */

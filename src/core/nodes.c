@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/config.h"
-#include "core/vm.h"
+#include "core/placement.h"
 #include "mem/move.h"
 
 disco_status disco_node_stats_get(disco_machine *machine, uint32_t node,
@@ -30,6 +30,7 @@ disco_status disco_node_stats_get(disco_machine *machine, uint32_t node,
     s.alloc_local = pool->alloc_local;
     s.alloc_remote = pool->alloc_remote;
     mem_unlock(&machine->mem);
+    placement_node_samples(machine, node, &s.sampled_local, &s.sampled_remote);
     return config_give(out, &s, sizeof(s));
 }
 

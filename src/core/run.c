@@ -4,7 +4,7 @@
  *
  * RUNNING only inside ops->run; PARKED in everything else here.
  */
-#include "core/vcpu.h"
+#include "core/placement.h"
 
 #include <string.h>
 
@@ -167,6 +167,8 @@ static uint32_t plan(struct disco_vcpu *v, const struct limits *l,
     next =
         min_u64(load_relaxed(&vm->timers.next), load_relaxed(&vm->idle_next));
     if (likely(!vm->clock.now_ns)) {
+        if (unlikely(v->is_sampled))
+            next = min_u64(next, v->age_cycles);
         r->until_cycles =
             max_u64(own_cycles + 1, min_u64(l->until_cycles, next));
         return 0;
@@ -189,6 +191,8 @@ static uint32_t before_slice(struct disco_vcpu *v, const struct limits *l,
 
     if (unlikely(now >= load_relaxed(&vm->timers.next)))
         timers_fire(vm, now);
+    if (unlikely(v->is_sampled))
+        sampling_age(v);
     reason = reason_to_leave(v);
     if (reason)
         return reason;
@@ -359,7 +363,9 @@ static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
         if (!reason)
             reason = DISCO_EXIT_PARKED;
     } else {
+        sampling_begin(v);
         reason = run_slices(v, l, &r);
+        sampling_end(v);
     }
     fill_exit(v, l, &r, reason, exit);
     return 0;

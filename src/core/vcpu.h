@@ -14,6 +14,14 @@
 
 enum { OWNER_FREE = 0, OWNER_HELD = 1 };
 
+/* A look-up: the page's frame, and what it was for. */
+enum { SAMPLES_MAX = 64, SAMPLE_LOCAL = 1, SAMPLE_WRITE = 2, SAMPLE_SHIFT = 2 };
+
+struct samples {
+    uint32_t count;
+    uint64_t item[SAMPLES_MAX];
+};
+
 enum { PENDING_NONE = 0, PENDING_MMIO = 1, PENDING_HYPERCALL = 2 };
 
 struct vcpu_counts {
@@ -58,6 +66,10 @@ struct disco_vcpu {
     struct vcpu_counts counts;
     struct sched_entry *sched; /* atomic: its place in a scheduler, or NULL */
     uint64_t ran_cycles;       /* in the backend, in the last run */
+    uint32_t is_sampled;       /* its look-ups are noted; set for each run */
+    uint64_t age_cycles;       /* own time of the next drop of translations */
+    uint64_t age_random;
+    struct samples samples;
 };
 
 _Static_assert(offsetof(struct disco_vcpu, shoot) == 0,

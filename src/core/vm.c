@@ -225,6 +225,7 @@ disco_status disco_vm_destroy(disco_vm *vm)
 {
     struct disco_machine *m;
     disco_status status;
+    unsigned spins = 0;
     uint64_t pins;
     uint32_t i;
 
@@ -247,6 +248,8 @@ disco_status disco_vm_destroy(disco_vm *vm)
     while (vm->pm.regions.count)
         map_remove(vm->pm.regions.v[vm->pm.regions.count - 1]);
     unlink_vm(vm);
+    while (load_seq(&vm->visitors))
+        wait_step(&spins);
     timers_destroy(vm);
     hostcall_destroy(vm);
     physmap_destroy(&vm->pm);

@@ -47,6 +47,7 @@ struct disco_vm {
     struct host_functions functions;
     uint64_t host_calls;  /* atomic */
     uint64_t share_group; /* atomic */
+    uint32_t visitors;    /* atomic: moves of its pages under way */
     uint32_t shares;      /* atomic: it writes memory together with other VMs */
 };
 

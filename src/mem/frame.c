@@ -311,6 +311,8 @@ void frame_give(struct frames *f, struct mfn mfn)
     c->used--;
     pool->used--;
     pool->hint = min_u64(pool->hint, index);
+    if (unlikely(f->watch.freed != NULL))
+        f->watch.freed(f->watch.opaque, mfn);
     chunk_retire(f, node, c);
 }
 

@@ -81,6 +81,13 @@ struct frame_garbage {
     uint32_t node;
 };
 
+/* Somebody who keeps notes by frame; called with mem->lock.  May be NULL. */
+struct frame_watch {
+    void (*freed)(void *opaque, struct mfn mfn);
+    void (*moved)(void *opaque, struct mfn from, struct mfn to);
+    void *opaque;
+};
+
 struct frames {
     struct alloc *alloc;
     uint32_t nodes;
@@ -91,6 +98,7 @@ struct frames {
     struct frame_garbage *garbage;
     uint64_t replicas;  /* frames that are REPLICA; atomic */
     uint32_t bad_moves; /* changes of state that state.def does not have */
+    struct frame_watch watch;
 };
 
 /* The one way to change a frame's state. */

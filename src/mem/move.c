@@ -226,6 +226,8 @@ static void hand_over(struct mem *mem, struct mfn from, struct mfn to)
         add_relaxed(&pm->stats.migrated, 1);
     }
     old->is_moving = 0;
+    if (unlikely(mem->frames.watch.moved != NULL))
+        mem->frames.watch.moved(mem->frames.watch.opaque, from, to);
     frame_release(mem, from);
 }
 
