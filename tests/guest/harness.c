@@ -178,9 +178,13 @@ static const char *make_all(struct run *run, const char *folder)
     if (error)
         return error;
     config.flags = run->config->flags;
+    config.nodes = run->config->nodes;
     config.node_bytes = UINT64_C(1) << 30;
     if (disco_machine_create(&config, &run->machine, NULL))
         return "machine";
+    if (run->config->placement &&
+        disco_placement_start(run->machine, run->config->placement))
+        return "placement";
     if (disco_subnet_create(run->machine, &run->subnet))
         return "subnet";
     for (uint32_t i = 0; i < run->vms && !error; i++)
@@ -210,11 +214,12 @@ static const char *slice(struct run *run, struct vm *vm, uint32_t index,
         run->config->max_insns ? run->config->max_insns : 200000000;
     disco_run limits = { .size = sizeof(limits), .max_insns = quantum };
     disco_exit exit = { .size = sizeof(exit) };
+    uint32_t cpu = run->config->nodes ? index % run->config->nodes : 0;
 
     if (!disco_vcpu_runnable(vm->vcpu[index]))
         return NULL;
     *ran = 1;
-    if (disco_vcpu_run(vm->vcpu[index], 0, &limits, &exit))
+    if (disco_vcpu_run(vm->vcpu[index], cpu, &limits, &exit))
         return "disco_vcpu_run failed";
     switch (exit.reason) {
     case DISCO_EXIT_SHUTDOWN:
@@ -271,6 +276,9 @@ static const char *run_all(struct run *run)
         }
         if (!error && left && !ran)
             error = pass_time(run);
+        if (!error && run->config->placement &&
+            disco_placement_tick(run->machine, 0, NULL))
+            error = "disco_placement_tick failed";
     }
     return error;
 }
@@ -303,6 +311,8 @@ const char *guest_run(const char *folder, const struct guest_config *config,
         error = run_all(&run);
     if (!error) {
         take_stats(&run);
+        if (config->inspect)
+            config->inspect(run.machine, run.vm[0].vm);
         if (disco_machine_verify(run.machine))
             error = "the machine's consistency walk failed";
     }

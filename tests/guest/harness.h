@@ -28,6 +28,9 @@ struct guest_config {
     uint32_t net;          /* a card on a common switch */
     uint32_t more_devices; /* console and rng */
     uint32_t flags;        /* of the machine */
+    uint32_t nodes;        /* 0 = 1; vCPU i runs on the i-th CPU, one a node */
+    const disco_placement_config *placement; /* NULL = none; a tick a round */
+    void (*inspect)(disco_machine *machine, disco_vm *vm); /* at the end */
 };
 
 struct guest_result {
