@@ -4,6 +4,8 @@
  */
 #include "option_rows.h"
 
+#include "placement.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -425,7 +427,7 @@ static const struct option_row rows[] = {
     { "--net", 1, set_net },
     { "--nodes", 1, set_nodes },
     { "--pcap", 1, set_pcap },
-    { "--policy", 1, unsupported },
+    { "--policy", 1, set_policy },
     { "--quiet", 0, set_quiet },
     { "--rng", 0, set_rng },
     { "--seed", 1, set_seed },

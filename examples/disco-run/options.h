@@ -18,6 +18,13 @@ struct disk_option {
     uint32_t mode; /* DISCO_DISK_* */
 };
 
+struct policy_option {
+    int is_on;
+    char name[16];
+    disco_policy_params params;    /* 0: defaults */
+    disco_placement_config config; /* but for policy and params */
+};
+
 struct options {
     uint32_t vms;
     uint32_t cpus;
@@ -44,6 +51,7 @@ struct options {
     uint32_t order;        /* DISCO_BIG, DISCO_LITTLE, 0 = from the ELF */
     uint64_t max_insns;    /* 0 = no limit */
     double timeout_s;      /* 0 = no limit */
+    struct policy_option policy;
     const char *stats;
     uint32_t console_vm;
     int console_is_virtio; /* stdin goes to a virtio console, not the UART */

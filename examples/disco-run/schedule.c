@@ -3,6 +3,7 @@
  * and what it means when a vCPU comes back.  Who drives it is loop.c's (one
  * thread) and threads.c's; nothing here cares which.
  */
+#include "placement.h"
 #include "runner.h"
 
 /*
@@ -57,8 +58,7 @@ void schedule_close(struct runner *runner)
 
 void schedule_between(struct runner *runner)
 {
-    /* Work that belongs between rounds: placement of pages, sampling. */
-    (void)runner;
+    placement_tick(runner);
 }
 
 static struct guest *guest_of(struct runner *runner, disco_vcpu *vcpu)

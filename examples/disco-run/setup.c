@@ -1,6 +1,7 @@
 /*
  * setup.c - read the files, make the machine and its VMs, and free them.
  */
+#include "placement.h"
 #include "runner.h"
 
 #include <errno.h>
@@ -116,6 +117,9 @@ static int open_machine(struct runner *runner)
     }
     config.node_bytes = (bytes / o->nodes + DISCO_PAGE_BYTES) &
                         ~(uint64_t)(DISCO_PAGE_BYTES - 1);
+    /* Copies of pages need room, too. */
+    if (o->policy.is_on)
+        config.node_bytes *= 2;
     config.log = log_line;
     config.log_opaque = runner;
     config.wake = wake;
@@ -299,6 +303,8 @@ int runner_open(struct runner *runner, const struct options *options)
     runner->guest = calloc(options->vms, sizeof(*runner->guest));
     if (!runner->guest)
         return runner_fail(runner, "out of memory");
+    if (placement_open(runner))
+        return -1;
     for (uint32_t i = 0; i < options->vms; i++) {
         runner->guest[i].runner = runner;
         runner->guest[i].index = i;

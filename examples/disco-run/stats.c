@@ -4,6 +4,7 @@
  * Reads the public statistics of machine, nodes, VMs and vCPUs; nothing runs
  * any more.  All names of exits and traps come from the library's lists.
  */
+#include "placement.h"
 #include "runner.h"
 
 #include <errno.h>
@@ -187,7 +188,9 @@ static void put_node(FILE *f, disco_machine *machine, uint32_t node)
     put_u64(f, "frames_total", s.frames_total);
     put_u64(f, "frames_used", s.frames_used);
     put_u64(f, "alloc_local", s.alloc_local);
-    fprintf(f, "\"alloc_remote\": %" PRIu64 "}", s.alloc_remote);
+    put_u64(f, "alloc_remote", s.alloc_remote);
+    put_u64(f, "sampled_local", s.sampled_local);
+    fprintf(f, "\"sampled_remote\": %" PRIu64 "}", s.sampled_remote);
 }
 
 static void put_cpu(FILE *f, disco_sched *sched, uint32_t cpu)
@@ -258,6 +261,7 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     put_machine(f, runner->machine);
     put_cache(f, runner->machine);
     memory_stats_write(f, runner->machine);
+    placement_put(f, runner);
     fputs("  \"nodes\": [\n", f);
     for (uint32_t i = 0; i < o->nodes; i++) {
         put_node(f, runner->machine, i);

@@ -101,7 +101,7 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
         page->host = frame_host(&pm->mem->frames, server);
     }
     mem_unlock(pm->mem);
-    if (unlikely(v->is_sampled) && behind == DISCO_BEHIND_RAM)
+    if (unlikely(v->sample_left) && behind == DISCO_BEHIND_RAM)
         sample(v, entry, server, access, page);
     return behind;
 }
@@ -129,7 +129,7 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
     entry = physmap_entry(&v->vm->pm, pfn);
     if (likely(is_simple(entry, access, &v->shoot))) {
         fill_page(v, pfn, entry, 0, page);
-        if (unlikely(v->is_sampled))
+        if (unlikely(v->sample_left))
             sample(v, entry, entry_mfn(entry), access, page);
         return DISCO_BEHIND_RAM;
     }

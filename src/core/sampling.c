@@ -5,7 +5,9 @@
  * A translation that is always found is never looked up.  So each vCPU drops
  * all of them every sample_cycles, a little more or less: guests do things at
  * regular intervals, too.  A look-up for a load gives no right to store: the
- * first store is then looked up as well.
+ * first store is then looked up as well.  Pages that do not fit into the
+ * backend's tables are looked up all the time: only the first look-ups after a
+ * drop are noted, so that the cost is bounded.
  */
 #include "core/placement.h"
 
@@ -14,6 +16,8 @@ void sampling_begin(struct disco_vcpu *v)
     const struct placement *p = v->machine->placement;
 
     v->is_sampled = p && p->is_sampling;
+    if (!v->is_sampled)
+        v->sample_left = 0;
 }
 
 static void flush(struct disco_vcpu *v)
@@ -62,6 +66,7 @@ void sampling_age(struct disco_vcpu *v)
         return;
     v->age_cycles = now + next_age(v, v->machine->placement->sample_cycles);
     v->ops->invalidate(v->state, DISCO_DROP_DATA, NULL, 0);
+    v->sample_left = SAMPLES_PERIOD;
 }
 
 void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
@@ -70,6 +75,7 @@ void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
     struct mfn master = entry_mfn(entry);
     uint64_t item = master.n << SAMPLE_SHIFT;
 
+    v->sample_left--;
     if (entry & MAP_FOREIGN)
         return;
     if (access & DISCO_WRITE)

@@ -17,6 +17,9 @@ enum { OWNER_FREE = 0, OWNER_HELD = 1 };
 /* A look-up: the page's frame, and what it was for. */
 enum { SAMPLES_MAX = 64, SAMPLE_LOCAL = 1, SAMPLE_WRITE = 2, SAMPLE_SHIFT = 2 };
 
+/* Noted of those that follow a drop of translations; then no more. */
+enum { SAMPLES_PERIOD = 512 };
+
 struct samples {
     uint32_t count;
     uint64_t item[SAMPLES_MAX];
@@ -66,7 +69,8 @@ struct disco_vcpu {
     struct vcpu_counts counts;
     struct sched_entry *sched; /* atomic: its place in a scheduler, or NULL */
     uint64_t ran_cycles;       /* in the backend, in the last run */
-    uint32_t is_sampled;       /* its look-ups are noted; set for each run */
+    uint32_t is_sampled;       /* it drops translations; set for each run */
+    uint32_t sample_left;      /* look-ups still to be noted */
     uint64_t age_cycles;       /* own time of the next drop of translations */
     uint64_t age_random;
     struct samples samples;
