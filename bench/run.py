@@ -161,7 +161,7 @@ def bench_api(args):
 
 
 def bench_memory(args):
-    return figures(args, "bench_memory", "bench_fork")
+    return figures(args, "bench_memory", "bench_fork", "bench_disk")
 
 
 BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory}
