@@ -43,6 +43,16 @@ int disk_mod_hold(struct disk *disk, uint64_t block, struct mfn *mfn)
     return node != NULL;
 }
 
+struct mfn disk_mod_instead(struct disk *disk, uint64_t block, struct mfn mfn)
+{
+    struct mfn mod;
+
+    if (!disk->is_snapshot || !disk_mod_hold(disk, block, &mod))
+        return mfn;
+    share_drop(&disk->machine->mem, mfn);
+    return mod;
+}
+
 /* Lock held. */
 static int is_expected(const struct disk *disk, uint64_t block,
                        const struct mfn *expected)
@@ -105,7 +115,10 @@ static void disk_close(void *opaque)
 {
     struct disk *disk = opaque;
 
-    image_unclaim(disk->image, disk->mode);
+    if (disk->is_snapshot)
+        snapshot_remove(disk);
+    else
+        image_unclaim(disk->image, disk->mode);
     disk_release(disk);
 }
 
@@ -186,7 +199,7 @@ static disco_status give_backend(struct disk *disk, disco_block_backend *out)
         .submit = disk_submit,
         .release = disk_close,
         .account = disk_account,
-        .fork = disk->mode == DISCO_DISK_EXCLUSIVE ? NULL : disk_fork,
+        .fork = disk_fork,
     };
     disco_status status = config_give(out, &be, sizeof(be));
 
@@ -246,13 +259,30 @@ static int next_mod(struct disk *disk, uint64_t *block, struct mfn *mfn)
     return node != NULL;
 }
 
-/* Another disk with the same changes, whose frames both share. */
+/*
+ * A disk that shows what this one shows now.  Of an exclusive one, which goes
+ * on to write the image, and of what came from such, it is a snapshot.
+ */
+static disco_status disk_copy(struct disk *disk, struct disk **out)
+{
+    disco_disk_config c = { .mode = disk->mode, .node = disk->node };
+
+    if (disk->mode != DISCO_DISK_EXCLUSIVE && !disk->is_snapshot)
+        return disk_make(disk->image, &c, out);
+    c.mode = DISCO_DISK_COW;
+    *out = disk_new(disk->image, &c);
+    if (!*out)
+        return disk_fail(disk->image, DISCO_E_NOMEM, 0, "no host memory");
+    snapshot_add(*out);
+    return 0;
+}
+
+/* The same changes, whose frames both share. */
 static disco_status disk_fork(void *opaque, disco_vm *child,
                               disco_block_backend *out)
 {
     struct disk *disk = opaque, *copy;
-    disco_disk_config c = { .mode = disk->mode, .node = disk->node };
-    disco_status status = disk_make(disk->image, &c, &copy);
+    disco_status status = disk_copy(disk, &copy);
     uint64_t block = 0;
     struct mfn mfn;
 
@@ -260,6 +290,7 @@ static disco_status disk_fork(void *opaque, disco_vm *child,
     if (status)
         return status;
     while (!status && next_mod(disk, &block, &mfn)) {
+        /* Over what the image's writer may have put there meanwhile. */
         status = disk_mod_put(copy, block++, mfn, NULL);
         if (status)
             share_drop(&disk->machine->mem, mfn);

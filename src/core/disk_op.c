@@ -63,8 +63,7 @@ static uint32_t block_bytes(const struct disk_op *op, uint64_t block)
 
 /* --- The end ------------------------------------------------------------ */
 
-/* Nothing of the disk is touched after the request's completion. */
-static void op_finish(struct disk_op *op)
+void op_finish(struct disk_op *op)
 {
     struct alloc *alloc = &op->disk->machine->ctx.alloc;
     disco_block_request *request = op->request;
@@ -89,6 +88,7 @@ static void deliver(struct disk_op *op, struct mfn mfn)
     struct part part = part_of(op, op->first + op->at);
     disco_block_request *r = op->request;
 
+    mfn = disk_mod_instead(op->disk, op->first + op->at, mfn);
     if (has_pages(op)) {
         r->pages[op->at] = page_of(mfn); /* with the reference */
         return;
@@ -209,38 +209,14 @@ void op_run(struct disk_op *op)
     int (*step)(struct disk_op * op) =
         op->request->op == DISCO_BLOCK_READ ? read_step : write_step;
 
+    if (op->is_through) {
+        op_write_through(op);
+        return;
+    }
     while (!op->status && op->at < op->count)
         if (!step(op))
             return;
     op_finish(op);
-}
-
-/* --- Writes and flushes of exclusive disks ------------------------------ */
-
-static void passed(disco_block_request *io, disco_status status)
-{
-    struct disk_op *op = io->device;
-
-    /* A failed write may have changed something, too. */
-    if (io->op == DISCO_BLOCK_WRITE)
-        cache_drop(&op->disk->machine->cache, op->disk->image->number,
-                   op->first, op->first + op->count - 1);
-    op->status = status;
-    op_finish(op);
-}
-
-static void pass_on(struct disk_op *op)
-{
-    const disco_block_backend *source = &op->disk->image->source;
-    disco_block_request *io = &op->io;
-
-    io->op = op->request->op;
-    io->offset_bytes = op->request->offset_bytes;
-    io->bytes = op->request->bytes;
-    io->data = op->request->data;
-    io->device = op;
-    io->done = passed;
-    source->submit(source->opaque, io);
 }
 
 /* --- Start -------------------------------------------------------------- */
@@ -292,7 +268,7 @@ void disk_submit(void *opaque, disco_block_request *request)
     if (!op)
         disco_block_complete(request, DISCO_E_NOMEM);
     else if (is_exclusive && request->op != DISCO_BLOCK_READ)
-        pass_on(op);
+        op_write_through(op);
     else
         op_run(op);
 }

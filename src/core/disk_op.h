@@ -27,7 +27,10 @@ struct disk_op {
     uint32_t phase;  /* atomic */
     uint32_t held;   /* bit i: have[i], block first + at + i, is a reference */
     uint32_t is_mod; /* have[0] is the disk's own */
-    uint32_t run_at; /* blocks being brought: index and count */
+    uint32_t
+        is_through;     /* write of an exclusive disk; below, of its children */
+    uint64_t snapshots; /* image->snapshot_changes when it began */
+    uint32_t run_at;    /* blocks being brought: index and count */
     uint32_t run;
     struct mfn have[RUN_MAX];
     struct cache_entry *entry[RUN_MAX];
@@ -52,5 +55,10 @@ void op_drop_held(struct disk_op *op);
 
 /* Go on until the end, or until somebody else goes on. */
 void op_run(struct disk_op *op);
+/* The same for a write or flush that goes through to the image. */
+void op_write_through(struct disk_op *op);
+
+/* Complete the request.  Nothing of the disk is touched afterwards. */
+void op_finish(struct disk_op *op);
 
 #endif

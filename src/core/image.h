@@ -17,8 +17,10 @@ struct disco_image {
     struct disco_image *next; /* machine->images */
     uint64_t number;          /* in the cache; never used again */
     uint32_t refs;
-    uint32_t disks;      /* shared ones */
-    uint32_t is_written; /* by the one exclusive disk */
+    uint32_t disks;         /* shared ones */
+    uint32_t is_written;    /* by the one exclusive disk */
+    struct disk *snapshots; /* disks that show it as it was */
+    uint64_t snapshot_changes;
     struct rawfile_id id;
     disco_block_backend source; /* owned */
 };

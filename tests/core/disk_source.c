@@ -38,11 +38,15 @@ static void serve(struct source *s, disco_block_request *r)
     } else if (r->op == DISCO_BLOCK_READ) {
         add_relaxed(&s->reads, 1);
         add_relaxed(&s->read_bytes, r->bytes);
+        lock_take(&s->lock);
         memcpy(r->data, s->bytes + r->offset_bytes, r->bytes);
+        lock_give(&s->lock);
     } else {
+        lock_take(&s->lock);
         s->writes++;
         if (!status)
             memcpy(s->bytes + r->offset_bytes, r->data, r->bytes);
+        lock_give(&s->lock);
     }
     disco_block_complete(r, status);
 }

@@ -4,6 +4,7 @@
  */
 #include "core/disk_source.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,9 +144,227 @@ static void test_read_only(void **state)
     assert_int_equal(get(&s, &copy, 2), get(&s, &disk, 2));
     disk.release(disk.opaque);
     copy.release(copy.opaque);
+    drop(&s);
+}
+
+/* The child of an exclusive disk keeps what the image was. */
+static void test_exclusive(void **state)
+{
+    disco_block_backend disk, copy = { .size = sizeof(copy) };
+    disco_block_backend second = { .size = sizeof(second) }, other;
+    disco_disk_config c = { .size = sizeof(c), .mode = DISCO_DISK_EXCLUSIVE };
+    uint8_t clean[4];
+    struct setting s;
+    uint64_t i;
+
+    (void)state;
+    make(&s);
     disk = disk_of(&s, DISCO_DISK_EXCLUSIVE);
-    assert_null(disk.fork);
+    put(&s, &disk, 1, 0xa1);
+    for (i = 0; i < 4; i++)
+        clean[i] = get(&s, &disk, i);
+    assert_int_equal(disk.fork(disk.opaque, NULL, &copy), 0);
+    put(&s, &disk, 1, 0xb1);
+    put(&s, &copy, 2, 0xc2);
+    assert_int_equal(copy.fork(copy.opaque, NULL, &second), 0);
+    put(&s, &disk, 2, 0xd2);
+    put(&s, &disk, 3, 0xd3);
+    put(&s, &second, 3, 0xe3);
+    assert_int_equal(s.source.bytes[BLOCK], 0xb1);
+    assert_int_equal(s.source.bytes[2 * BLOCK], 0xd2);
+    assert_int_equal(get(&s, &disk, 3), 0xd3);
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(get(&s, &copy, i), clean[i]);
+        assert_int_equal(get(&s, &second, i), clean[i]);
+    }
+    assert_int_equal(get(&s, &copy, 2), 0xc2);
+    assert_int_equal(get(&s, &second, 2), 0xc2);
+    assert_int_equal(get(&s, &copy, 3), clean[3]);
+    assert_int_equal(get(&s, &second, 3), 0xe3);
+    copy.release(copy.opaque);
     disk.release(disk.opaque);
+    /* The image is still theirs. */
+    other.size = sizeof(other);
+    assert_int_equal(disco_disk_open(s.image, &c, &other), DISCO_E_BUSY);
+    assert_int_equal(get(&s, &second, 1), clean[1]);
+    second.release(second.opaque);
+    assert_int_equal(disco_disk_open(s.image, &c, &other), 0);
+    other.release(other.opaque);
+    assert_int_equal(private_blocks(&s), 0);
+    drop(&s);
+}
+
+/* A write waits for the old content, a read overlaps the write. */
+static void test_exclusive_late(void **state)
+{
+    disco_block_backend disk, copy = { .size = sizeof(copy) };
+    uint8_t data[BLOCK], old[BLOCK], a[BLOCK], b[BLOCK];
+    struct disk_io write, early, late;
+    struct setting s;
+
+    (void)state;
+    make(&s);
+    memcpy(old, s.source.bytes + BLOCK, BLOCK);
+    disk = disk_of(&s, DISCO_DISK_EXCLUSIVE);
+    assert_int_equal(disk.fork(disk.opaque, NULL, &copy), 0);
+    s.source.is_late = 1;
+    memset(data, 0x99, sizeof(data));
+    disk_start(&copy, &early, DISCO_BLOCK_READ, BLOCK, a, BLOCK, 0);
+    disk_start(&disk, &write, DISCO_BLOCK_WRITE, BLOCK, data, BLOCK, 0);
+    assert_int_equal(s.source.writes, 0);
+    source_step(&s.source, 0); /* the old content */
+    assert_int_equal(early.done, 1);
+    assert_int_equal(s.source.count, 1);
+    disk_start(&copy, &late, DISCO_BLOCK_READ, BLOCK, b, BLOCK, 0);
+    while (source_step(&s.source, 0))
+        continue;
+    assert_int_equal(write.done + late.done, 2);
+    assert_int_equal(write.status | early.status | late.status, 0);
+    assert_memory_equal(a, old, BLOCK);
+    assert_memory_equal(b, old, BLOCK);
+    assert_int_equal(s.source.bytes[BLOCK], 0x99);
+    s.source.is_late = 0;
+    /* What cannot be kept is not overwritten. */
+    s.source.status = DISCO_E_IO;
+    assert_int_equal(
+        disk_do(s.machine, &disk, DISCO_BLOCK_WRITE, 5 * BLOCK, data, BLOCK, 0),
+        DISCO_E_IO);
+    s.source.status = 0;
+    assert_int_equal(s.source.writes, 1);
+    disk.release(disk.opaque);
+    copy.release(copy.opaque);
+    drop(&s);
+}
+
+enum { FAMILY = 5, STEPS = 4000 };
+
+struct family {
+    struct setting s;
+    disco_block_backend disk[FAMILY]; /* the first is exclusive */
+    uint8_t *flat[FAMILY];            /* NULL: there is none */
+    uint32_t random;
+};
+
+static uint32_t next(struct family *f)
+{
+    f->random = f->random * 1664525 + 1013904223;
+    return f->random >> 8;
+}
+
+static void fork_or_end(struct family *f, uint32_t i)
+{
+    uint32_t from = next(f) % FAMILY;
+
+    if (f->flat[i]) {
+        f->disk[i].release(f->disk[i].opaque);
+        free(f->flat[i]);
+        f->flat[i] = NULL;
+    } else if (f->flat[from]) {
+        f->disk[i].size = sizeof(f->disk[i]);
+        assert_int_equal(
+            f->disk[from].fork(f->disk[from].opaque, NULL, &f->disk[i]), 0);
+        f->flat[i] = malloc(BYTES);
+        memcpy(f->flat[i], f->flat[from], BYTES);
+    }
+}
+
+static void test_family(void **state)
+{
+    static uint8_t data[12 * 512];
+    struct family f = { .random = 11 };
+    uint64_t offset, bytes;
+    uint32_t step, i;
+
+    (void)state;
+    make(&f.s);
+    f.disk[0] = disk_of(&f.s, DISCO_DISK_EXCLUSIVE);
+    f.flat[0] = malloc(BYTES);
+    memcpy(f.flat[0], f.s.source.bytes, BYTES);
+    for (step = 0; step < STEPS; step++) {
+        i = next(&f) % FAMILY;
+        if (i && next(&f) % 16 == 0)
+            fork_or_end(&f, i);
+        if (!f.flat[i])
+            continue;
+        offset = next(&f) % (BYTES / 512 - 12) * 512;
+        bytes = (1 + next(&f) % 12) * 512;
+        if (next(&f) % 2) {
+            memset(data, (int)step, bytes);
+            memcpy(f.flat[i] + offset, data, bytes);
+            assert_int_equal(disk_do(f.s.machine, &f.disk[i], DISCO_BLOCK_WRITE,
+                                     offset, data, bytes, 0),
+                             0);
+        } else {
+            assert_int_equal(disk_do(f.s.machine, &f.disk[i], DISCO_BLOCK_READ,
+                                     offset, data, bytes, (int)(step & 1)),
+                             0);
+            assert_memory_equal(data, f.flat[i] + offset, bytes);
+        }
+    }
+    assert_memory_equal(f.flat[0], f.s.source.bytes, BYTES);
+    for (i = 0; i < FAMILY; i++) {
+        if (f.flat[i])
+            f.disk[i].release(f.disk[i].opaque);
+        free(f.flat[i]);
+    }
+    drop(&f.s);
+}
+
+/* Children read on other threads while the parent writes. */
+struct reader {
+    struct setting *s;
+    disco_block_backend disk;
+    const uint8_t *want;
+    uint32_t stop; /* atomic */
+    uint32_t failures;
+};
+
+static void *read_on(void *opaque)
+{
+    struct reader *r = opaque;
+    uint8_t data[3 * BLOCK];
+    uint32_t block = 0;
+
+    while (!__atomic_load_n(&r->stop, __ATOMIC_SEQ_CST)) {
+        block = (block + 5) % (BLOCKS - 3);
+        r->failures += disk_do(r->s->machine, &r->disk, DISCO_BLOCK_READ,
+                               block * BLOCK, data, sizeof(data), 0) != 0 ||
+                       memcmp(data, r->want + block * BLOCK, sizeof(data)) != 0;
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    struct reader r[2];
+    pthread_t thread[2];
+    struct setting s;
+    disco_block_backend disk;
+    uint8_t *want = malloc(BYTES);
+    uint64_t i;
+
+    (void)state;
+    make(&s);
+    memcpy(want, s.source.bytes, BYTES);
+    disk = disk_of(&s, DISCO_DISK_EXCLUSIVE);
+    memset(r, 0, sizeof(r));
+    for (i = 0; i < 2; i++) {
+        r[i].s = &s;
+        r[i].want = want;
+        r[i].disk.size = sizeof(r[i].disk);
+        assert_int_equal(disk.fork(disk.opaque, NULL, &r[i].disk), 0);
+        pthread_create(&thread[i], NULL, read_on, &r[i]);
+    }
+    for (i = 0; i < 600; i++)
+        put(&s, &disk, i * 7 % BLOCKS, (uint8_t)i);
+    for (i = 0; i < 2; i++) {
+        __atomic_store_n(&r[i].stop, 1, __ATOMIC_SEQ_CST);
+        pthread_join(thread[i], NULL);
+        assert_int_equal(r[i].failures, 0);
+        r[i].disk.release(r[i].disk.opaque);
+    }
+    disk.release(disk.opaque);
+    free(want);
     drop(&s);
 }
 
@@ -185,6 +404,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_its_own),
         cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_exclusive),
+        cmocka_unit_test(test_exclusive_late),
+        cmocka_unit_test(test_family),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_no_memory),
     };
 

@@ -329,21 +329,17 @@ static void test_no_memory(void **state)
 }
 
 /* What cannot be copied is named. */
-static void test_exclusive_disk(void **state)
+static void test_disk_of_the_host(void **state)
 {
-    disco_disk_config disk = { .size = sizeof(disk),
-                               .mode = DISCO_DISK_EXCLUSIVE };
-    disco_block_backend block = { .size = sizeof(block) }, be;
     disco_error err = { .size = sizeof(err) };
     struct fixture *f = *state;
+    disco_block_backend be;
     disco_vm *child;
 
     load(f, 1);
     source_init(&f->source, DISK_BYTES, 1);
     be = source_backend(&f->source, 0);
-    assert_int_equal(disco_image_open_backend(f->machine, &be, &f->image), 0);
-    assert_int_equal(disco_disk_open(f->image, &disk, &block), 0);
-    assert_int_equal(disco_board_add_disk(f->board, &block), 0);
+    assert_int_equal(disco_board_add_disk(f->board, &be), 0);
     assert_int_equal(disco_vm_fork(f->vm, NULL, &child), DISCO_E_UNSUPPORTED);
     disco_machine_last_error(f->machine, &err);
     assert_non_null(strstr(err.text, "virtio-blk@1c100000"));
@@ -364,8 +360,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_both_go_on), T(test_pending_input),  T(test_reset),
-        T(test_no_memory),  T(test_exclusive_disk), T(test_no_board),
+        T(test_both_go_on), T(test_pending_input),    T(test_reset),
+        T(test_no_memory),  T(test_disk_of_the_host), T(test_no_board),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
