@@ -18,6 +18,9 @@ static int open_disk(struct guest *guest, uint32_t n, const char *path)
     disco_status status;
     char what[300];
 
+    disco_machine_cpu_node(runner->machine,
+                           guest->index * runner->options->cpus % runner->cpus,
+                           &config.node);
     status = disco_image_open(runner->machine, path, &guest->image[n]);
     if (!status)
         status = disco_disk_open(guest->image[n], &config, &be);

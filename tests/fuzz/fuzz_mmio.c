@@ -2,7 +2,8 @@
  * fuzz_mmio.c - every device of the board under any sequence of accesses, with
  * back ends that complete when the input says so.
  *
- * Input: records of eight bytes: what, which device, offset, width, value.
+ * Input: records of eight bytes: what, which device, offset, width, value. With
+ * an odd number of bytes the disk takes and gives pages.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -50,12 +51,35 @@ static void require(int holds)
         abort();
 }
 
+/* Block by block: what has a page, and what has not. */
+static void disk_move_pages(struct fuzz *f, disco_block_request *r)
+{
+    uint64_t end = r->offset_bytes + r->bytes, at = r->offset_bytes, to;
+    disco_page *page = r->pages;
+
+    for (; at < end; at = to, page++) {
+        to = min_u64(end, (at / DISCO_BLOCK_BYTES + 1) * DISCO_BLOCK_BYTES);
+        if (r->op == DISCO_BLOCK_READ)
+            disco_page_create(
+                f->machine, 0,
+                f->disk + at / DISCO_BLOCK_BYTES * DISCO_BLOCK_BYTES, page);
+        else if (page->name)
+            disco_page_read(f->machine, *page, 0, f->disk + at,
+                            (uint32_t)(to - at));
+        else
+            memcpy(f->disk + at, (uint8_t *)r->data + (at - r->offset_bytes),
+                   to - at);
+    }
+}
+
 static void disk_finish(struct fuzz *f, disco_block_request *r)
 {
     require(r->op == DISCO_BLOCK_FLUSH ||
             (r->bytes % 512 == 0 && r->offset_bytes <= DISK_BYTES &&
              r->bytes <= DISK_BYTES - r->offset_bytes));
-    if (r->op == DISCO_BLOCK_READ)
+    if (r->flags & DISCO_BLOCK_REQUEST_PAGES)
+        disk_move_pages(f, r);
+    else if (r->op == DISCO_BLOCK_READ)
         memcpy(r->data, f->disk + r->offset_bytes, r->bytes);
     else if (r->op == DISCO_BLOCK_WRITE)
         memcpy(f->disk + r->offset_bytes, r->data, r->bytes);
@@ -112,10 +136,11 @@ static void make_plain(struct fuzz *f)
         !disco_virtio_rng_create(f->vm, VIRTIO + SLOT_BYTES, 9, NULL, NULL, 1));
 }
 
-static void make_others(struct fuzz *f)
+static void make_others(struct fuzz *f, uint32_t disk_flags)
 {
     disco_block_backend disk = {
         .size = sizeof(disk),
+        .flags = disk_flags,
         .bytes = DISK_BYTES,
         .opaque = f,
         .submit = disk_submit,
@@ -242,7 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f->machine = fake_machine_new();
     f->vm = fake_vm_new(f->machine, "fuzz");
     make_plain(f);
-    make_others(f);
+    make_others(f, size % 2 ? DISCO_BLOCK_PAGE_READS | DISCO_BLOCK_PAGE_WRITES
+                            : 0);
     for (i = 0; i < RECORDS_MAX && (i + 1) * RECORD_BYTES <= size; i++)
         record(f, data + i * RECORD_BYTES);
     f->machine->fail_in = -1;
@@ -250,6 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (f->count > 0)
         disk_complete(f, 0);
     require(!disco_subnet_destroy(f->subnet));
+    require(f->machine->live_pages == 0);
     require(fake_machine_free(f->machine) == 0);
     free(f);
     return 0;
