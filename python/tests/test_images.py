@@ -1,6 +1,6 @@
 import disco
 import pytest
-from test_backends import MemoryDisk
+from test_backends import LaterDisk, MemoryDisk
 from virtio_driver import OK, READ, WRITE, Disk as Driver
 
 SLOT = 0x1c100000
@@ -90,3 +90,26 @@ def test_loads_share_pages(machine):
     vms[0].write(0x1234, b"other")
     assert vms[1].read(0x800, len(data)) == data
     assert vms[0].page_info(0x1000).mfn != vms[1].page_info(0x1000).mfn
+
+
+def test_vm_ends_while_its_image_is_read(machine):
+    backend = LaterDisk()
+    image = machine.open_image(backend)
+    first, a = add_vm(machine, image.disk())
+    second, b = add_vm(machine, image.disk())
+    image.close()
+    for driver in (a, b):
+        driver.put_request(READ, 8, size=2048)
+        driver.queues[0].notify()
+    first.close()  # who brings the block goes, who waits for it stays
+    assert backend.requests.qsize() == 1
+    backend.requests.get().complete(pattern(4096))
+    assert b.status() == OK
+    assert b.content(2048) == pattern(4096)[:2048]
+    b.put_request(READ, 800, size=512)
+    b.queues[0].notify()
+    second.close()
+    assert machine.cache_stats().images == 1
+    backend.requests.get().fail()
+    assert machine.cache_stats().images == 0
+    machine.verify()
