@@ -64,6 +64,7 @@ struct blk_request {
     uint32_t flush_after;
     uint64_t alloc_bytes; /* this struct, the chain and the data behind it */
     uint64_t data_bytes;
+    uint64_t held_bytes; /* of host memory and of frames, while it is open */
     struct virtq_chain *chain; /* copy, as long as it needs to be */
     struct blk_pages pages;    /* without page[]: bytes only */
     disco_block_account account;
@@ -119,7 +120,7 @@ static void retire(struct blk *blk, struct blk_request *request,
     } else {
         blk->stale--;
     }
-    blk->open_bytes -= request->alloc_bytes;
+    blk->open_bytes -= request->held_bytes;
 }
 
 static void request_free(struct blk_request *request)
@@ -199,6 +200,7 @@ static struct blk_request *request_new(struct blk *blk, uint32_t op,
     request->generation = blk->vio.queue[BLK_QUEUE].generation;
     request->alloc_bytes = alloc_bytes;
     request->data_bytes = bytes;
+    request->held_bytes = alloc_bytes + bytes - data_bytes;
     request->host.op = op;
     request->host.offset_bytes = offset_bytes;
     request->host.bytes = bytes;
@@ -224,7 +226,7 @@ static void submit(struct blk *blk, struct blk_request *request)
     struct vio *vio = &blk->vio;
 
     blk->open++;
-    blk->open_bytes += request->alloc_bytes;
+    blk->open_bytes += request->held_bytes;
     vio_get(vio);
     lock_give(&vio->lock);
     blk->backend.submit(blk->backend.opaque, &request->host);

@@ -786,6 +786,7 @@ int main(void)
         BOTH(T),
         BOTH(P),
         T(open_bytes_are_bounded),
+        P(open_bytes_are_bounded),
         T(bad_arguments),
         P(mapped_or_copied),
         P(taken_or_copied),
