@@ -78,6 +78,19 @@ def disco_py_mmio_ops_release(opaque):
         record.release()
 
 
+def _forked(record):
+    """The VM that the fork under way makes of the record's."""
+    vm = record.vm()
+    return vm._forking if vm is not None else None
+
+
+@ffi.def_extern(error=CALLBACK, onerror=trap)
+def disco_py_mmio_ops_fork(opaque, child, out):
+    record = _from_handle(opaque)
+    out[0] = record.forked(_forked(record))
+    return 0
+
+
 # State is one blob: its length in 8 big-endian bytes, then itself.
 @ffi.def_extern(error=CALLBACK, onerror=trap)
 def disco_py_mmio_ops_save(opaque, stream):
@@ -174,6 +187,13 @@ def disco_py_char_backend_write(opaque, data, size):
     _from_handle(opaque).write(_buffer(data, size)[:])
 
 
+@ffi.def_extern(error=CALLBACK, onerror=trap)
+def disco_py_char_backend_fork(opaque, child, out):
+    record = _from_handle(opaque)
+    record.forked(_forked(record), out)
+    return 0
+
+
 def _submit_failed(kind, exc, traceback):
     """Every request is completed once: by us if nobody did."""
     trap(kind, exc, traceback)
@@ -204,6 +224,13 @@ def disco_py_block_backend_release(opaque):
     _from_handle(opaque).released()
 
 
+@ffi.def_extern(error=CALLBACK, onerror=trap)
+def disco_py_block_backend_fork(opaque, child, out):
+    record = _from_handle(opaque)
+    record.forked(_forked(record), out)
+    return 0
+
+
 @ffi.def_extern(onerror=trap)
 def disco_py_net_backend_send(opaque, frame, size):
     _from_handle(opaque).send(_buffer(frame, size)[:])
@@ -217,6 +244,13 @@ def disco_py_net_backend_attach(opaque, nic):
 @ffi.def_extern(onerror=trap)
 def disco_py_net_backend_release(opaque):
     _from_handle(opaque).released()
+
+
+@ffi.def_extern(error=CALLBACK, onerror=trap)
+def disco_py_net_backend_fork(opaque, child, out):
+    record = _from_handle(opaque)
+    record.forked(_forked(record), out)
+    return 0
 
 
 @ffi.def_extern(error=CALLBACK, onerror=trap)

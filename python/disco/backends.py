@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ._native import (Closable, Core, Handle, Record, keep_for, pending,
                       raise_pending)
@@ -96,7 +96,13 @@ class BlockBackend:
         submit raises, the request fails.
     release()
         the device no longer uses the disk.
+    fork(child)
+        makes the disk of the same device in the child of VM.fork: a
+        BlockBackend of the same size and content; neither sees what the other
+        writes from then on.  None: VMs with this disk cannot be forked.
     """
+
+    fork: Optional[Callable[[Any], "BlockBackend"]] = None
 
     def __init__(self, size: int, readonly: bool = False) -> None:
         self.size = size
@@ -137,10 +143,25 @@ class BlockBackend:
 class _BlockRecord(Record):
     """Lives until released: an open request keeps it, and its machine."""
 
-    def __init__(self, vm, backend: BlockBackend) -> None:
-        super().__init__(backend=backend, machine=vm.machine)
+    def __init__(self, vm, backend: BlockBackend, readonly: bool) -> None:
+        super().__init__(backend=backend, machine=vm.machine,
+                         vm=weakref.ref(vm), readonly=readonly)
         self.requests = vm.machine._core.requests
         self.own: Any = self.handle()  # until released
+
+    def fill(self, struct) -> None:
+        struct.flags = lib.DISCO_BLOCK_READONLY if self.readonly else 0
+        struct.bytes = self.backend.size
+        struct.opaque = self.own
+        struct.submit = lib.disco_py_block_backend_submit
+        struct.release = lib.disco_py_block_backend_release
+        if self.backend.fork is not None:
+            struct.fork = lib.disco_py_block_backend_fork
+
+    def forked(self, child, struct) -> None:
+        record = _BlockRecord(child, self.backend.fork(child), self.readonly)
+        child._keep[record.own] = record.own
+        record.fill(struct)
 
     def submit(self, cell: list) -> None:
         self.backend.submit(BlockRequest(self, cell))
@@ -203,14 +224,10 @@ def attach_block(vm, disk, readonly: bool, call) -> None:
     """call(disco_block_backend *) for a BlockBackend, FileDisk or file name.
     It raises DiscoError only when the device was not made."""
     if isinstance(disk, BlockBackend):
-        record = _BlockRecord(vm, disk)
-        struct = ffi.new("disco_block_backend *", {
-            "size": ffi.sizeof("disco_block_backend"),
-            "flags": lib.DISCO_BLOCK_READONLY
-            if readonly or disk.readonly else 0,
-            "bytes": disk.size, "opaque": record.own,
-            "submit": lib.disco_py_block_backend_submit,
-            "release": lib.disco_py_block_backend_release})
+        record = _BlockRecord(vm, disk, readonly or disk.readonly)
+        struct = ffi.new("disco_block_backend *",
+                         {"size": ffi.sizeof("disco_block_backend")})
+        record.fill(struct)
         keep_for(vm._keep, record.own, lambda: call(struct))
     elif isinstance(disk, FileDisk):
         _hand_over(disk, vm, call)
@@ -233,6 +250,13 @@ class Nic(Handle):
         self.vm = vm
         self._core = core
         core.wrapper = weakref.ref(self)
+
+    @classmethod
+    def of(cls, vm, gpa: int) -> Optional["Nic"]:
+        """The one at that address, such as a forked VM's; None: there is
+        none."""
+        ptr = vm._get(lib.disco_nic_of, gpa)
+        return find_nic(vm, ptr) if ptr else None
 
     def deliver(self, frame) -> bool:
         """Give the guest a frame (without FCS).  False: it was dropped, the
@@ -266,6 +290,10 @@ class NetBackend:
     attached(nic)   there is a device now; `nic` has it, too
     detached()      it is gone: deliver no more
     release()       the end
+    fork(child)     makes the network of the same device in the child of
+                    VM.fork; `mtu` must be the same, `mac` (or an address made
+                    from the parent's) is new to the guest.  None: VMs with this
+                    network cannot be forked
 
     Frames are whole and finished: a back end in Python takes no segments or
     checksums that are left to do (send_packet of C).  These are read when a
@@ -279,6 +307,7 @@ class NetBackend:
     """
 
     nic: Optional[Nic] = None
+    fork: Optional[Callable[[Any], "NetBackend"]] = None
     mtu: int = 0
     mac: bytes = bytes(6)
     queue_frames: int = 0
@@ -303,10 +332,35 @@ class NetBackend:
         return nic is not None and nic.deliver(frame)
 
 
+class _NoCable(NetBackend):
+    def fork(self, child) -> "NetBackend":  # type: ignore[override]
+        return _NoCable()
+
+
 class _NetRecord(Record):
     def __init__(self, vm, backend: NetBackend) -> None:
         super().__init__(vm=weakref.ref(vm), backend=backend,
                          send=backend.send)
+
+    def fill(self, struct, handle) -> None:
+        network = self.backend
+        struct.opaque = handle
+        struct.send = lib.disco_py_net_backend_send
+        struct.attach = lib.disco_py_net_backend_attach
+        struct.release = lib.disco_py_net_backend_release
+        struct.mtu = network.mtu
+        struct.queue_frames = network.queue_frames
+        struct.queue_bytes = network.queue_bytes
+        struct.remap_min_pages = network.remap_min_pages
+        struct.mac = bytes(network.mac) + bytes(2)
+        if network.fork is not None:
+            struct.fork = lib.disco_py_net_backend_fork
+
+    def forked(self, child, struct) -> None:
+        record = _NetRecord(child, self.backend.fork(child))
+        handle = record.handle()
+        child._keep[handle] = handle
+        record.fill(struct, handle)
 
     def attach(self, ptr) -> None:
         vm = self.vm()
@@ -423,7 +477,7 @@ def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
         function(mac_arg, struct, out)
 
     if network is None:
-        network = NetBackend()
+        network = _NoCable()
     if isinstance(network, Subnet):
         network = network.port()
     if isinstance(network, Port):
@@ -431,15 +485,9 @@ def attach_net(vm, network, mac: Optional[bytes], function) -> Nic:
     else:
         record = _NetRecord(vm, network)
         handle = record.handle()
-        struct = ffi.new("disco_net_backend *", {
-            "size": ffi.sizeof("disco_net_backend"), "opaque": handle,
-            "send": lib.disco_py_net_backend_send,
-            "attach": lib.disco_py_net_backend_attach,
-            "release": lib.disco_py_net_backend_release,
-            "mtu": network.mtu, "queue_frames": network.queue_frames,
-            "queue_bytes": network.queue_bytes,
-            "remap_min_pages": network.remap_min_pages,
-            "mac": bytes(network.mac) + bytes(2)})
+        struct = ffi.new("disco_net_backend *",
+                         {"size": ffi.sizeof("disco_net_backend")})
+        record.fill(struct, handle)
         keep_for(vm._keep, handle, lambda: call(struct))
     nic = find_nic(vm, out[0])
     raise_pending()

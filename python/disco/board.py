@@ -46,6 +46,10 @@ def elf_load(vm: VM, elf: Image) -> ImageInfo:
         lib.disco_elf_load, "disco_image_info", data, len(data)))
 
 
+def _nowhere(_data: bytes) -> None:
+    pass
+
+
 class Board(Handle):
     """Fills an empty VM with RAM, vCPUs and the board's devices.  The board
     lives as long as its VM.
@@ -69,13 +73,38 @@ class Board(Handle):
         # A pointer in a cdata struct keeps nothing alive: this variable does.
         vcpu_config, _keep = (vcpu or VcpuConfig()).struct()
         config.vcpu = vcpu_config
-        fill_char_backend(config.console, vm, console)
+        fill_char_backend(config.console, vm, console or _nowhere,
+                          is_board=True)
         out = ffi.new("disco_board **")
         vm._call(lib.disco_board_create, config, out)
-        self.vm = vm
-        self._core = Core("board", out[0], None, vm._core, vm._core.machine)
-        self.uart = Uart(vm, self._get(lib.disco_board_uart), "UART")
+        self._adopt(vm, out[0])
         vm.vcpus  # so that wake callbacks know them
+
+    def _adopt(self, vm: VM, ptr) -> None:
+        self.vm = vm
+        self._core = Core("board", ptr, None, vm._core, vm._core.machine)
+        self.uart = Uart(vm, self._get(lib.disco_board_uart), "UART")
+
+    @classmethod
+    def of(cls, vm: VM) -> Optional["Board"]:
+        """The board of a VM, such as one that VM.fork made; None: it has
+        none."""
+        ptr = vm._get(lib.disco_board_of)
+        if not ptr:
+            return None
+        board = cls.__new__(cls)
+        board._adopt(vm, ptr)
+        return board
+
+    def fork(self, name: Optional[str] = None, *,
+             console: Optional[Callable[[bytes], Any]] = None,
+             home_node: Optional[int] = None) -> "Board":
+        """The board of a fork of the VM (see VM.fork); console(bytes) gets the
+        output of its UART, None: the same function as here."""
+        child = self.vm.fork(name, home_node=home_node, console=console)
+        board = Board.of(child)
+        assert board is not None
+        return board
 
     @classmethod
     def create(cls, machine: Machine, name: Optional[str] = None,

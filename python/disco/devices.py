@@ -24,11 +24,19 @@ class _CharDevice(Handle):
 
     __slots__ = ("vm",)
     _input: Any = None
+    _find: Any = None
 
     def __init__(self, vm, ptr, what: str) -> None:
         self.vm = vm
         self._core = Core(what, ptr, None, vm._core, vm._core.machine)
         self._core.wrapper = weakref.ref(self)
+
+    @classmethod
+    def of(cls, vm, gpa: int):
+        """The one at that address, such as a forked VM's; None: there is
+        none."""
+        ptr = vm._get(cls._find, gpa)
+        return cls(vm, ptr, cls.__name__) if ptr else None
 
     def input(self, data) -> int:
         """Give the guest bytes; returns how many were taken.  Any thread."""
@@ -41,6 +49,7 @@ class Uart(_CharDevice):
 
     __slots__ = ()
     _input = lib.disco_uart_input
+    _find = lib.disco_uart_of
 
     @property
     def listening(self) -> bool:
@@ -51,16 +60,35 @@ class Uart(_CharDevice):
 class VirtioConsole(_CharDevice):
     __slots__ = ()
     _input = lib.disco_vconsole_input
+    _find = lib.disco_vconsole_of
 
 
-def fill_char_backend(struct, vm, write: Optional[WriteFn]) -> None:
-    """A disco_char_backend whose output goes to write(bytes)."""
-    struct.size = ffi.sizeof("disco_char_backend")
-    if write is not None:
-        handle = Record(write=write).handle()
+class _CharRecord(Record):
+    def __init__(self, vm, write: WriteFn, is_board: bool) -> None:
+        super().__init__(vm=weakref.ref(vm), write=write, is_board=is_board)
+
+    def fill(self, struct, vm) -> None:
+        handle = self.handle()
         vm._keep[handle] = handle
         struct.opaque = handle
         struct.write = lib.disco_py_char_backend_write
+        struct.fork = lib.disco_py_char_backend_fork
+
+    def forked(self, child, struct) -> None:
+        write = self.write
+        if self.is_board and child._console is not None:
+            write = child._console
+        elif getattr(write, "fork", None) is not None:
+            write = write.fork(child)
+        _CharRecord(child, write, self.is_board).fill(struct, child)
+
+
+def fill_char_backend(struct, vm, write: Optional[WriteFn],
+                      is_board: bool = False) -> None:
+    """A disco_char_backend whose output goes to write(bytes)."""
+    struct.size = ffi.sizeof("disco_char_backend")
+    if write is not None:
+        _CharRecord(vm, write, is_board).fill(struct, vm)
 
 
 def _char_backend(vm, write: Optional[WriteFn]):

@@ -23,7 +23,13 @@ class MmioDevice:
     read and write run on the thread of the accessing vCPU; several vCPUs may be
     inside at once.  Raising BusError gives the guest a bus error; any other
     exception ends the run and surfaces from it.
+
+    fork(child)  makes the device of VM.fork's child: another object with the
+                 same methods.  It may use the child's memory, vCPUs, lines and
+                 timers.  None: VMs with this device cannot be forked.
     """
+
+    fork: Optional[Callable[[Any], Any]] = None
 
     def read(self, access: Access) -> int:
         raise BusError
@@ -36,6 +42,26 @@ class MmioDevice:
 
     def release(self) -> None:
         """The region goes away."""
+
+
+class _MmioRecord(Record):
+    _NAMES = ("read", "write", "reset", "release", "save", "load", "fork")
+
+    def __init__(self, vm, device: Any, **functions: Any) -> None:
+        super().__init__(vm=weakref.ref(vm), device=device, released=False)
+        for name in self._NAMES:
+            self.__dict__[name] = functions.get(name) or \
+                getattr(device, name, None)
+
+    def forked(self, child):
+        """A handle for the child; its functions are the parent's in C."""
+        record = _MmioRecord(child, self.fork(child))
+        for name in self._NAMES:
+            if getattr(self, name) and not getattr(record, name):
+                raise TypeError(f"what fork() returned has no {name}()")
+        handle = record.handle()
+        child._keep[handle] = handle
+        return handle
 
 
 class Region(Closable):
@@ -222,14 +248,8 @@ class MemoryMixin(Handle):
                as Trap.CP0_PAGE, not as Trap.MMIO
         """
         keep: list = []
-        find = device if device is not None else object()
-        record = Record(
-            vm=weakref.ref(self), released=False,
-            read=read or getattr(find, "read", None),
-            write=write or getattr(find, "write", None),
-            reset=reset or getattr(find, "reset", None),
-            release=release or getattr(find, "release", None),
-            save=getattr(find, "save", None), load=getattr(find, "load", None))
+        record = _MmioRecord(self, device, read=read, write=write, reset=reset,
+                             release=release)
         handle = record.handle()
         ops = ffi.new("disco_mmio_ops *", {
             "size": ffi.sizeof("disco_mmio_ops"),
@@ -249,9 +269,19 @@ class MemoryMixin(Handle):
         if record.save and record.load:
             ops.save = lib.disco_py_mmio_ops_save
             ops.load = lib.disco_py_mmio_ops_load
+        if record.fork:
+            ops.fork = lib.disco_py_mmio_ops_fork
         ops.release = lib.disco_py_mmio_ops_release
         return self._map(lib.disco_vm_map_mmio, RegionKind.MMIO, gpa, size,
                          text_arg(key, keep), ops, handle, keep=handle)
+
+    def device(self, key: str) -> Any:
+        """The device object of a region mapped by map_mmio, or, in the child of
+        a fork, what its fork() made; None for other regions."""
+        ptr = self._get(lib.disco_vm_region_opaque, key.encode())
+        kept = self._keep.get(ptr)
+        record = ffi.from_handle(kept) if kept is not None else None
+        return record.device if isinstance(record, _MmioRecord) else None
 
     def regions(self) -> List[RegionInfo]:
         """All regions in address order, also those of the board's devices."""

@@ -29,14 +29,6 @@ RAW_ONLY = {
     "disco_py_allocator_*":
         "pages cannot come from Python objects; Machine(allocator=) takes a "
         "disco_allocator whose functions are C",
-    "disco_py_mmio_ops_fork": "see disco_vm_fork",
-    "disco_vm_fork": "devices in Python cannot be copied yet",
-    "disco_vm_region_opaque": "see disco_vm_fork",
-    "disco_py_*_backend_fork": "see disco_vm_fork",
-    "disco_board_of": "see disco_vm_fork",
-    "disco_uart_of": "see disco_vm_fork",
-    "disco_nic_of": "see disco_vm_fork",
-    "disco_vconsole_of": "see disco_vm_fork",
     "disco_block_account": "see disco_py_block_backend_account",
     "disco_py_block_backend_account":
         "a BlockBackend gets and gives bytes, not pages",

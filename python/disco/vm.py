@@ -118,7 +118,7 @@ class VM(MemoryMixin, CountersMixin, Closable):
     the VM are closed, whether or not Python still refers to them.
     """
 
-    __slots__ = ("machine", "_keep")
+    __slots__ = ("machine", "_keep", "_home_node", "_forking", "_console")
     _core: VmCore
 
     def __init__(self, machine: Machine, name: Optional[str] = None, *,
@@ -134,11 +134,55 @@ class VM(MemoryMixin, CountersMixin, Closable):
         machine._make(lib.disco_vm_create, config, out)
         self.machine = machine
         self._keep: Dict[Any, Any] = {}
+        self._home_node = home_node
+        self._forking: Optional[VM] = None  # a child that is being made
+        self._console: Any = None  # what Board.fork wants
         self._own(VmCore(out[0], machine._core, self))
         raise_pending()
 
     def __repr__(self) -> str:
         return "<VM closed>" if self.closed else f"<VM {self.name}>"
+
+    def fork(self, name: Optional[str] = None, *,
+             home_node: Optional[int] = None, console: Any = None) -> "VM":
+        """A second VM that goes on from where this one stands, with its memory
+        shared copy-on-write.  No vCPU may be running.
+
+        Devices and back ends in Python are asked for a copy by fork(child);
+        UnsupportedError names one that has none.  Character output goes to
+        write.fork(child) if the function has that, else to the same function.
+        console: the output of the child's board instead.
+        """
+        child = VM.__new__(VM)
+        child.machine = self.machine
+        # What C gets again must live as long as the child does.
+        child._keep = dict(self._keep)
+        child._home_node = self._home_node if home_node is None else home_node
+        child._forking = None
+        child._console = console
+        core = VmCore(ffi.NULL, self.machine._core, child)
+        core.cell.clear()
+        child._own(core)
+        keep: list = []
+        config = ffi.new("disco_vm_config *", {
+            "size": ffi.sizeof("disco_vm_config"),
+            "name": text_arg(name, keep), "home_node": child._home_node})
+        out = ffi.new("disco_vm **")
+        try:
+            with _adopting:
+                self._forking = child
+                try:
+                    self._make(lib.disco_vm_fork, config, out)
+                finally:
+                    self._forking = None
+        except BaseException:
+            core.after_destroy()
+            raise
+        core.addr = out[0]
+        core.cell.append(out[0])
+        child.vcpus  # so that wake callbacks know them
+        raise_pending()
+        return child
 
     @property
     def name(self) -> str:

@@ -124,19 +124,27 @@ static disco_status fork_vcpus(struct disco_vm *vm, struct disco_vm *child)
     return status;
 }
 
+/*
+ * The copy's callbacks are its original's.  What has no copy of its own (exits
+ * instead of callbacks) belongs to the parent, which releases it.
+ */
 static disco_status map_like(struct disco_vm *child,
                              const struct disco_region *r, void *opaque)
 {
+    disco_mmio_ops bare = { .size = sizeof(bare),
+                            .flags = r->ops.flags,
+                            .order = r->ops.order };
     struct map_request q = { .kind = r->kind,
                              .access = r->access,
                              .gpa = r->gpa,
                              .bytes = r->bytes,
                              .key = r->key,
-                             .ops =
-                                 r->kind == DISCO_REGION_MMIO ? &r->ops : NULL,
+                             .ops = r->ops.fork ? &r->ops : &bare,
                              .opaque = opaque };
     struct disco_region *copy;
 
+    if (r->kind != DISCO_REGION_MMIO)
+        q.ops = NULL;
     return map_add(&child->pm, &q, &copy);
 }
 
