@@ -117,6 +117,7 @@ static disco_vm *copy_of(disco_vm *vm, const char *name)
     disco_vm *child = fake_vm_new(vm->machine, name);
     uint32_t i;
 
+    lock_take(&vm->lock);
     memcpy(child->ram, vm->ram, FAKE_RAM_BYTES);
     child->levels = vm->levels;
     child->now_ns = vm->now_ns;
@@ -125,6 +126,7 @@ static disco_vm *copy_of(disco_vm *vm, const char *name)
         child->cpu[i].vm = child;
         child->cpu[i].irq_calls = 0;
     }
+    lock_give(&vm->lock);
     return child;
 }
 

@@ -5,9 +5,12 @@
 #include "devices/cmocka_all.h"
 #include "devices/fake_driver.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <linux/virtio_mmio.h>
 #include <disco/guest.h>
+
+#include "base/compiler.h"
 
 enum {
     GPA = 0x1c100000,
@@ -496,6 +499,92 @@ static void test_console(void **state)
     assert_int_equal(disco_vconsole_input(copy, (const uint8_t *)"x", 1), 1);
 }
 
+struct typist {
+    disco_vconsole *console;
+    uint32_t stop; /* atomic */
+};
+
+static void *type_on(void *opaque)
+{
+    struct typist *typist = opaque;
+
+    while (!load_relaxed(&typist->stop))
+        disco_vconsole_input(typist->console, (const uint8_t *)"k", 1);
+    return NULL;
+}
+
+static void offer_buffers(struct driver *d)
+{
+    uint32_t id, bytes;
+
+    while (driver_used(d, 0, &id, &bytes)) {
+        driver_desc(d, driver_desc_at(0), id, BUF + 16 * id, 1, DESC_WRITE, 0);
+        driver_offer(d, 0, (uint16_t)id);
+    }
+    driver_notify(d, 0);
+}
+
+/* In the child: no key that came is half there. */
+static void expect_whole(const struct driver *d, disco_vm *child)
+{
+    struct driver e = driver_in(d, child);
+    uint64_t used = driver_used_at(0) + 2;
+    uint32_t id, bytes, seen = 0;
+    uint16_t before;
+
+    while (driver_used(&e, 0, &id, &bytes)) {
+        assert_int_equal(bytes, 1);
+        assert_int_equal(fake_load8(child, BUF + 16 * id), 'k');
+        seen++;
+    }
+    assert_true(seen <= NUM);
+    before = fake_load16(child, used);
+    if (seen) {
+        driver_desc(&e, driver_desc_at(0), 0, BUF, 1, DESC_WRITE, 0);
+        driver_offer(&e, 0, 0);
+        driver_notify(&e, 0);
+    }
+    disco_vconsole_input(disco_vconsole_of(child, GPA), (const uint8_t *)"k",
+                         1);
+    assert_true((uint16_t)(fake_load16(child, used) - before) >= 1);
+}
+
+/* Another thread types all the while. */
+static void test_console_threads(void **state)
+{
+    struct fixture *f = *state;
+    struct typist typist = { .stop = 0 };
+    uint32_t i, forks = 0;
+    disco_vm *child;
+    struct driver d;
+    pthread_t thread;
+    disco_status status;
+
+    assert_int_equal(
+        disco_virtio_console_create(f->vm, GPA, 8, NULL, &typist.console), 0);
+    driver_start(&d, f->vm, GPA, 0, 2, NUM);
+    for (i = 0; i < NUM; i++) {
+        driver_desc(&d, driver_desc_at(0), i, BUF + 16 * i, 1, DESC_WRITE, 0);
+        driver_offer(&d, 0, (uint16_t)i);
+    }
+    driver_notify(&d, 0);
+    assert_int_equal(pthread_create(&thread, NULL, type_on, &typist), 0);
+    for (i = 0; i < 200; i++) {
+        offer_buffers(&d);
+        status = fake_vm_fork(f->vm, "child", &child);
+        if (status) {
+            assert_int_equal(status, DISCO_E_BUSY);
+            continue;
+        }
+        expect_whole(&d, child);
+        fake_vm_free(child);
+        forks++;
+    }
+    store_relaxed(&typist.stop, 1);
+    pthread_join(thread, NULL);
+    assert_true(forks > 0);
+}
+
 static uint32_t entropy(struct driver *d)
 {
     uint32_t id, bytes;
@@ -669,10 +758,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_stateless),    T(test_uart),          T(test_char_backends),
-        T(test_rtc),          T(test_intc),          T(test_mailbox),
-        T(test_disk),         T(test_disk_refusals), T(test_disk_without_fork),
-        T(test_console),      T(test_rng),           T(test_net),
+        T(test_stateless),
+        T(test_uart),
+        T(test_char_backends),
+        T(test_rtc),
+        T(test_intc),
+        T(test_mailbox),
+        T(test_disk),
+        T(test_disk_refusals),
+        T(test_disk_without_fork),
+        T(test_console),
+        T(test_console_threads),
+        T(test_rng),
+        T(test_net),
         T(test_net_backends),
     };
 
