@@ -388,20 +388,33 @@ static void put_announced(struct toy *t, const disco_backend_page *page,
     linemon_store_end(lm, p);
 }
 
-/* A store into a page whose code somebody holds; it may be us. */
-static void store_to_code(struct toy *t, const disco_backend_page *page,
-                          uint8_t *p, unsigned bytes, uint64_t value)
+/* After a store into a page of code, which we may hold, too. */
+static void refresh_code(struct toy *t, uint64_t gpa, uint8_t *p,
+                         unsigned bytes)
 {
     unsigned i, j;
 
-    t->host->code_store_begin(t->host->ctx, page->frame);
-    put_announced(t, page, p, bytes, value);
     for (i = 0; i < TOY_CODE; i++)
-        if (t->code[i].page && t->code[i].frame == page->frame)
+        if (t->code[i].page && t->code[i].frame == gpa / PAGE)
             for (j = 0; j < bytes; j += 4)
                 t->code[i].word[((uintptr_t)p % PAGE + j) / 4] =
                     load_relaxed((uint32_t *)(void *)(p + j));
-    t->host->code_store_end(t->host->ctx, page->frame);
+}
+
+/*
+ * Nobody else holds code of the page until code_store_end.  It may have moved
+ * while we waited, so it is looked up again; 0: it cannot be, *step says why.
+ */
+static int code_begin(struct toy *t, uint64_t gpa, disco_backend_page *page,
+                      enum toy_step *step)
+{
+    int mmio;
+
+    t->host->code_store_begin(t->host->ctx, page->frame);
+    if (find(t, gpa, DISCO_WRITE, page, &mmio, step))
+        return 1;
+    t->host->code_store_end(t->host->ctx, gpa / PAGE);
+    return 0;
 }
 
 static enum toy_step store(struct toy *t, uint64_t gpa, unsigned bytes,
@@ -410,8 +423,8 @@ static enum toy_step store(struct toy *t, uint64_t gpa, unsigned bytes,
     enum toy_step step = STEP_NEXT;
     disco_backend_page page;
     disco_status status;
+    int mmio, is_code;
     uint8_t *p;
-    int mmio;
 
     if (!find(t, gpa, DISCO_WRITE, &page, &mmio, &step)) {
         if (!mmio)
@@ -422,11 +435,16 @@ static enum toy_step store(struct toy *t, uint64_t gpa, unsigned bytes,
             t->waiting = 0;
         return mmio_done(t, status);
     }
+    is_code = page.code;
+    if (is_code && !code_begin(t, gpa, &page, &step))
+        return step;
     p = page.host + gpa % PAGE;
-    if (page.rights & DISCO_WRITE)
+    if (page.code || (page.rights & DISCO_WRITE))
         put_announced(t, &page, p, bytes, value);
-    else if (page.code)
-        store_to_code(t, &page, p, bytes, value);
+    if (is_code) {
+        refresh_code(t, gpa, p, bytes);
+        t->host->code_store_end(t->host->ctx, gpa / PAGE);
+    }
     return STEP_NEXT;
 }
 
@@ -463,13 +481,16 @@ static enum toy_step store_conditional(struct toy *t, uint64_t gpa,
     struct linemon *lm = t->host->line_monitor;
     enum toy_step step = STEP_NEXT;
     disco_backend_page page;
+    int mmio, is_code;
     uint8_t *p;
-    int mmio;
 
     if (!find(t, gpa, DISCO_WRITE, &page, &mmio, &step))
         return mmio ? leave(t, DISCO_EXIT_BREAK) : step;
+    is_code = page.code;
+    if (is_code && !code_begin(t, gpa, &page, &step))
+        return step;
     p = page.host + gpa % PAGE;
-    if (t->link_host == p && (page.rights & DISCO_WRITE) &&
+    if (t->link_host == p && (page.code || (page.rights & DISCO_WRITE)) &&
         linemon_sc_begin(lm, p, t->link_version)) {
         put(p, 8, t->r[reg]);
         linemon_store_end(lm, p);
@@ -478,6 +499,10 @@ static enum toy_step store_conditional(struct toy *t, uint64_t gpa,
         t->r[reg] = 0;
     }
     t->link_host = NULL;
+    if (is_code) {
+        refresh_code(t, gpa, p, 8);
+        t->host->code_store_end(t->host->ctx, gpa / PAGE);
+    }
     return STEP_NEXT;
 }
 
