@@ -81,7 +81,7 @@ static struct {
 } now;
 
 static uint64_t first_seed = 1;
-static uint32_t runs = 60, steps = 1500, verify_every = 16;
+static uint32_t runs = 40, steps = 20000, verify_every = 64;
 
 #define CHECK(condition)                                                       \
     do {                                                                       \
@@ -215,6 +215,22 @@ static void op_load(struct model *m)
 
     if (run(m, vm, RUN_LOAD, gpa_of(page) + at, &value, 0))
         CHECK(value == model_get64(vm->kind, &vm->mem[page][at]));
+}
+
+/* Every vCPU, wherever it runs, sees the same: also after the next store. */
+static void op_look(struct model *m)
+{
+    struct model_vm *vm = some_vm(m);
+    uint32_t page = some_page(m, vm), at = (uint32_t)rnd(m, PAGE / 8) * 8, i;
+    uint64_t value = rnd(m, UINT64_MAX), given;
+
+    for (i = 0; i < 12; i++) {
+        given = value;
+        if (i == 6 && run(m, vm, RUN_STORE, gpa_of(page) + at, &given, 0))
+            model_put64(vm->kind, &vm->mem[page][at], value);
+        if (run(m, vm, RUN_LOAD, gpa_of(page) + at, &given, 0))
+            CHECK(given == model_get64(vm->kind, &vm->mem[page][at]));
+    }
 }
 
 static void op_count(struct model *m)
@@ -600,6 +616,7 @@ static const struct {
     void (*op)(struct model *m);
     uint32_t weight;
 } ops[] = {
+    { "look", op_look, 4 },
     { "store", op_store, 20 },
     { "load", op_load, 20 },
     { "count", op_count, 8 },
@@ -729,7 +746,7 @@ static void one_run(uint64_t seed)
         m.fake.fail_at = 0;
         if (now.step % verify_every == 0)
             verify(&m);
-        if (now.step % 256 == 0)
+        if (now.step % 1024 == 0)
             compare(&m);
     }
     end(&m);
