@@ -1,9 +1,9 @@
 /*
- * test_model.c - random sequences of everything that maps, moves, copies or
+ * test_random.c - random sequences of everything that maps, moves, copies or
  * shares pages, over several VMs and vCPUs of three kinds, on one thread,
  * against a flat memory for each VM kept here.
  *
- * usage: test_model [--seed N] [--runs N] [--steps N] [--verify N]
+ * usage: test_random [--seed N] [--runs N] [--steps N] [--verify N]
  *
  * A run is repeated with its seed, which is printed when something is wrong.
  * Some runs are short of frames, in some the host's allocator fails now and
