@@ -39,7 +39,7 @@ const char *options_help(void)
            "  --cache SIZE          memory for disk blocks (an eighth of all)\n"
            "  --net none|subnet[,mtu=N]\n"
            "                        network card, repeatable; a subnet joins\n"
-           "                        all VMs (none)\n"
+           "                        all VMs (none; the MTU is 65520)\n"
            "  --pcap FILE           record the subnet, for tcpdump\n"
            "  --rng                 entropy device\n"
            "  --engine interp|jit   how to execute (the best present)\n"
@@ -143,6 +143,7 @@ int options_parse(struct options *options, int argc, char **argv, char *text,
     int at = 1;
 
     memset(options, 0, sizeof(*options));
+    options->net_mtu = 65520; /* packets of many pages, room for VLAN tags */
     options->vms = options->cpus = options->nodes = options->threads = 1;
     options->memory_bytes = (uint64_t)256 << 20;
     while (at < argc) {

@@ -140,25 +140,32 @@ static void op_buffers(struct fixture *f, uint32_t i, uint16_t bytes,
     driver_notify(d, RX);
 }
 
-/* What a driver got fits what it took. */
+/* A frame for a driver that merges no buffers: one buffer is one frame. */
+static void check_frame(struct fixture *f, uint32_t i, uint32_t gpa)
+{
+    if (!(features(f->takes[i]) >> VIRTIO_NET_F_GUEST_CSUM & 1))
+        require(fake_load16(f->vm[i], gpa) == 0);
+    require(fake_load16(f->vm[i], gpa + 10) == 1);
+}
+
+/* What a driver got fits what it took.  Of several frames at once the buffers
+ * may overlap: nothing can be said of those. */
 static void check_received(struct fixture *f, uint32_t i)
 {
     struct driver *d = &f->driver[i];
-    uint64_t has = features(f->takes[i]);
+    uint32_t frames = 0;
+    uint32_t last = 0;
     uint32_t id, bytes;
 
     while (driver_used(d, RX, &id, &bytes)) {
         uint64_t at = driver_desc_at(RX) + 16 * (uint64_t)(id % NUM);
-        uint32_t gpa = fake_load32(f->vm[i], at);
-        uint32_t room = fake_load32(f->vm[i], at + 8);
 
-        require(id < NUM && bytes <= room);
-        if (has >> VIRTIO_NET_F_MRG_RXBUF & 1 || bytes < 12)
-            continue; /* not every buffer begins a frame */
-        if (!(has >> VIRTIO_NET_F_GUEST_CSUM & 1))
-            require(fake_load16(f->vm[i], gpa) == 0);
-        require(fake_load16(f->vm[i], gpa + 10) == 1);
+        require(id < NUM && bytes <= fake_load32(f->vm[i], at + 8));
+        last = fake_load32(f->vm[i], at);
+        frames += bytes > 0;
     }
+    if (frames == 1 && !(f->takes[i] & 1))
+        check_frame(f, i, last);
 }
 
 static void record(struct fixture *f, const uint8_t *r)

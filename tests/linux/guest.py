@@ -43,6 +43,7 @@ WORKLOAD_ENDS = [
     "done cnt=8000 at=8000",
 ]
 
+SOURCE = None   # the project's folder
 RUN = None      # path of disco-run
 KERNEL = None   # an ELF file
 INITRD = None   # gzipped cpio
@@ -75,12 +76,12 @@ def find_guests(source, build):
 def main():
     """TEST.py DISCO_RUN SOURCE BUILD [--slow] [--little] [unittest arguments]
     """
-    global RUN, KERNEL, INITRD, SLOW, LITTLE
-    RUN, source, build = (os.path.abspath(p) for p in sys.argv[1:4])
+    global SOURCE, RUN, KERNEL, INITRD, SLOW, LITTLE
+    RUN, SOURCE, build = (os.path.abspath(p) for p in sys.argv[1:4])
     rest = sys.argv[4:]
     SLOW = "--slow" in rest
     LITTLE = "--little" in rest
-    paths = find_guests(source, build)
+    paths = find_guests(SOURCE, build)
     if not paths:
         print("no Linux guest: set DISCO_GUESTS")
         sys.exit(SKIP)
@@ -174,26 +175,28 @@ class Case(unittest.TestCase):
         with open(self.path(name), "rb") as f:
             return f.read()
 
-    def initrd(self, script):
+    def initrd(self, script, files):
         with open(INITRD, "rb") as f:
             first = f.read()
         first += b"\0" * (-len(first) % 4)
         script = (PROLOGUE + script).encode()
         return self.write("initrd", first + gzip.compress(
-            cpio({"test.sh": script}), mtime=0))
+            cpio({"test.sh": script, **files}), mtime=0))
 
-    def command(self, script, args, append=""):
+    def command(self, script, args, append="", files=None):
         words = ["console=ttyS0", append]
         initrd = INITRD
         if script is not None:
             words.append("disco.run=sh^/test.sh")
-            initrd = self.initrd(script)
+            initrd = self.initrd(script, files or {})
         return [RUN, "--quiet", *args, "--append",
                 " ".join(w for w in words if w), "--initrd", initrd, KERNEL]
 
-    def boot(self, script, *args, status=0, timeout=120, append=""):
-        """Run the script to the guest's power-off.  Fails on any other exit
-        status and on every complaint of the kernel."""
+    def boot(self, script, *args, status=0, timeout=120, append="",
+             files=None):
+        """Run the script to the guest's power-off, with `files` (name: bytes)
+        beside it.  Fails on any other exit status and on every complaint of
+        the kernel."""
         args = [str(a) for a in args]
         if "--memory" not in args:
             args += ["--memory", "256M"]
@@ -201,7 +204,7 @@ class Case(unittest.TestCase):
         args += ["--stats", stats, "--timeout", str(timeout)]
         if LITTLE:
             args += ["--endian", "little"]
-        got = subprocess.run(self.command(script, args, append),
+        got = subprocess.run(self.command(script, args, append, files),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=timeout + 30,
                              check=False)
