@@ -98,7 +98,7 @@ def test_callbacks():
 @pytest.mark.parametrize("ctype, owner", [
     ("disco_machine_config", "machine.py"), ("disco_vm_config", "vm.py"),
     ("disco_vcpu_config", "vcpu.py"), ("disco_run", "vcpu.py"),
-    ("disco_topology", "numa.py"),
+    ("disco_topology", "numa.py"), ("disco_model_config", "model.py"),
     ("disco_mmio_ops", "memory.py"), ("disco_console_ops", "vm.py"),
     ("disco_sched_config", "sched.py"),
     ("disco_sched_vm_config", "sched.py"), ("disco_board_config", "board.py"),
@@ -120,6 +120,8 @@ def test_fields(ctype, owner):
 @pytest.mark.parametrize("ctype, cls", [
     ("disco_machine_stats", disco.MachineStats),
     ("disco_cache_stats", disco.CacheStats),
+    ("disco_model_cpu_stats", disco.ModelCpuStats),
+    ("disco_model_node_stats", disco.ModelNodeStats),
     ("disco_node_stats", disco.NodeStats), ("disco_vm_stats", disco.VmStats),
     ("disco_vcpu_stats", disco.VcpuStats), ("disco_nic_stats", disco.NicStats),
     ("disco_subnet_stats", disco.SubnetStats),

@@ -241,6 +241,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
         return context_fail(&machine->ctx, DISCO_E_BUSY, vms,
                             "machine: %u VMs and %u other objects exist", vms,
                             load_relaxed(&machine->ctx.users));
+    model_destroy(machine->model);
     backends_destroy(machine);
     cache_destroy(&machine->cache);
     mem_destroy(&machine->mem);

@@ -10,6 +10,7 @@
 
 #include <disco/backend.h>
 
+#include "core/modelled.h"
 #include "core/vm.h"
 
 enum { OWNER_FREE = 0, OWNER_HELD = 1 };
@@ -36,6 +37,7 @@ struct disco_vcpu {
     uint64_t owner; /* atomic */
     uint32_t index;
     uint32_t order;       /* DISCO_BIG or DISCO_LITTLE */
+    uint32_t is_disco;    /* in disco mode */
     uint32_t cpu;         /* atomic: machine CPU it last ran on */
     uint32_t node;        /* of that */
     uint32_t is_parked;   /* atomic: not started */
@@ -58,6 +60,7 @@ struct disco_vcpu {
     struct vcpu_counts counts;
     struct sched_entry *sched; /* atomic: its place in a scheduler, or NULL */
     uint64_t ran_cycles;       /* in the backend, in the last run */
+    struct modelled modelled;
 };
 
 _Static_assert(offsetof(struct disco_vcpu, shoot) == 0,

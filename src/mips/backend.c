@@ -90,6 +90,7 @@ static void mips_destroy(void *state)
     if (cpu->transient)
         host->free(host->ctx, cpu->transient, sizeof(*cpu->transient));
     mips_l2_destroy(cpu);
+    mips_line_destroy(cpu);
     for (unsigned m = 0; m < MODES; m++)
         if (cpu->tables[m])
             host->free(host->ctx, cpu->tables[m], sizeof(*cpu->tables[m]));
@@ -204,10 +205,16 @@ static void run_slice(struct mips_cpu *cpu, uint64_t insns)
     cpu->left = (int64_t)insns;
     cpu->slice_end = cpu->insns + insns;
     cpu->resync = false;
-    if (cpu->big)
+    if (unlikely(cpu->line)) {
+        if (cpu->big)
+            mips_exec_big_line(cpu);
+        else
+            mips_exec_little_line(cpu);
+    } else if (cpu->big) {
         mips_exec_big(cpu);
-    else
+    } else {
         mips_exec_little(cpu);
+    }
     cpu->insns = mips_insns(cpu);
     cpu->slice_end = cpu->insns;
     cpu->left = 0;
@@ -266,6 +273,11 @@ static void mips_run(void *state, disco_backend_run *run)
                  cpu->host->memory_order == 0 /* DISCO_ORDER_SC */;
     cpu->exit_reason = 0;
     cpu->mmio_page = UINT64_MAX;
+    if (unlikely(cpu->line_epoch != cpu->host->line_epoch) &&
+        mips_line_switch(cpu)) {
+        run->reason = DISCO_EXIT_NO_MEMORY;
+        return;
+    }
     fpu_enter(&cpu->fpu);
     run->reason = run_until(cpu, end, run->until_cycles);
     fpu_leave(&cpu->fpu);
@@ -408,6 +420,9 @@ static void mips_stats(void *state, disco_vcpu_stats *out)
     disco_vcpu_stats *s = &cpu->stats;
 
     out->insns = mips_insns(cpu);
+    out->user_insns = cpu->user_insns;
+    if (cpu->mode == MODE_USER)
+        out->user_insns += out->insns - cpu->user_since;
     memcpy(out->exceptions, s->exceptions, sizeof(out->exceptions));
     out->tlb_refills = s->tlb_refills;
     out->l2tlb_hits = s->l2tlb_hits;
@@ -453,6 +468,7 @@ static disco_status mips_verify(void *state, disco_error *err)
 
 const disco_backend_ops mips_backend_ops = {
     .size = sizeof(disco_backend_ops),
+    .flags = DISCO_BACKEND_LINES,
     .name = "mips",
     .create = mips_create,
     .destroy = mips_destroy,
