@@ -342,8 +342,13 @@ static disco_status verify_all(struct disco_machine *m)
     disco_status status = verify_frames(&m->mem);
     struct disco_vm *vm;
 
+    const char *bad;
+
     if (!status)
         status = cache_verify(&m->cache);
+    bad = !status && m->model ? model_verify(m->model) : NULL;
+    if (bad)
+        return context_fail(&m->ctx, DISCO_E_INTERNAL, 0, "model: %s", bad);
     lock_take(&m->lock);
     for (vm = m->vms; vm && !status; vm = vm->next) {
         status = verify_physmap(&vm->pm);
