@@ -52,7 +52,7 @@ typedef struct disco_model_config {
     uint32_t remote_ns;     /* ... by a node at distance 30; 0 = 900.  Other
                                distances in proportion (10 = local) */
     uint32_t service_ns;    /* the memory controller is busy with a line;
-                               0 = 240 */
+                               0 = 160 */
     uint32_t dirty_ns;      /* more when another cache has it alone; 0 = 300 */
     uint32_t invalidate_ns; /* more for each other copy that a store ends;
                                0 = 50 */

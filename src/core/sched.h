@@ -102,6 +102,7 @@ struct disco_sched {
     uint32_t flags;
     uint32_t first_cpu;
     uint32_t cpus;
+    uint32_t rotation; /* modelled machine: CPU that begins the round */
     uint32_t balance_rounds;
     uint32_t balance_moves;
     struct sched_cpu *cpu;

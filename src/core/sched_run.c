@@ -194,6 +194,7 @@ static void plan_times(struct disco_sched *s)
         vm->round_end =
             max_u64(vm->round_end, load_relaxed(&vm->vm->clock.cycles)) +
             s->quantum;
+    s->rotation = (s->rotation + 1) % s->cpus;
 }
 
 /* Every CPU in turn from s->next on; 1, 0 or an error as slice().  *ran counts
@@ -213,7 +214,7 @@ static disco_status round_of_cpus(struct disco_sched *s, const struct driver *d,
     while (s->next < s->cpus) {
         if (!s->ready)
             break;
-        e = choose(s, s->next++);
+        e = choose(s, (s->next++ + s->rotation) % s->cpus);
         if (!e)
             continue;
         ++*ran;

@@ -12,9 +12,10 @@ enum { WAYS_MAX = 16, NS_MAX = 1000000000 };
 /*
  * Of the paper's machine: 300 and 900 ns are its unloaded latencies, 67 and 57
  * us its page moves, 43 ns what the L2TLB added to a fast refill, 10 us what a
- * zeroed page cost.  service_ns is what makes the stalls of its figure 8 come
- * out when nearly all misses go to one node: (execution + stall) per miss
- * divided by the CPUs gives 220 ns for Engineering and 250 ns for Raytrace.
+ * zeroed page cost.  In its figure 8 nearly all misses go to one node, and
+ * (execution + stall) per miss divided by the CPUs is 220 ns for Engineering
+ * and 250 ns for Raytrace: service_ns, with a line written back for every other
+ * miss.
  * The other traps are estimates.
  */
 static const uint16_t trap_default[16] = {
@@ -46,7 +47,7 @@ static void set_defaults(disco_model_config *c)
     set_default(&c->line_bytes, 128);
     set_default(&c->local_ns, 300);
     set_default(&c->remote_ns, 900);
-    set_default(&c->service_ns, 240);
+    set_default(&c->service_ns, 160);
     set_default(&c->dirty_ns, 300);
     set_default(&c->invalidate_ns, 50);
     set_default(&c->upgrade_percent, 100);

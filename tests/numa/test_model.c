@@ -1,6 +1,6 @@
 /*
  * test_model.c - costs of accesses, by hand.  200 MHz: a cycle is 5 ns, so a
- * local miss takes 60 cycles, a remote one 180, a line's service 48.
+ * local miss takes 60 cycles, a remote one 180, a line's service 32.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "numa/model.h"
 
-enum { LOCAL = 60, REMOTE = 180, SERVICE = 48, DIRTY = 60, INVALIDATE = 10 };
+enum { LOCAL = 60, REMOTE = 180, SERVICE = 32, DIRTY = 60, INVALIDATE = 10 };
 enum { R = DISCO_READ, W = DISCO_WRITE };
 
 static struct alloc alloc;
