@@ -15,7 +15,9 @@ enum { BATCH_SLICES = 64 };
 static uint64_t choose_rounds(const struct runner *runner)
 {
     if (runner->console.in_at < runner->console.in_used)
-        return 1; /* input waits for room in the UART */
+        return 1;                     /* input waits for room in the UART */
+    if (runner->options->wants_model) /* its slices are short */
+        return BATCH_SLICES * 16 / runner->vcpus + 1;
     return BATCH_SLICES / runner->vcpus + 1;
 }
 

@@ -15,6 +15,8 @@
 
 #include <disco/disco.h>
 
+#include "model.h"
+
 enum { VMS_MAX = 256, CPUS_MAX = 32, NODES_MAX = 64, THREADS_MAX = 256 };
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
@@ -341,12 +343,14 @@ static int set_endian(struct parser *p)
 
 static int set_model(struct parser *p)
 {
-    if (strcmp(p->value, "none") == 0)
+    struct options *o = p->options;
+    const char *at, *bad;
+
+    bad = model_parse(p->value, &o->wants_model, &o->model, &at);
+    if (!bad)
         return 0;
-    if (strncmp(p->value, "ccnuma", 6) == 0 &&
-        (p->value[6] == '\0' || p->value[6] == ','))
-        return unsupported(p);
-    return bad_value(p, "not one of none|ccnuma[,key=value...]");
+    return option_fail(p, "%s: %.*s %s", p->name, (int)strcspn(at, ","), at,
+                       bad);
 }
 
 static int set_max_insns(struct parser *p)

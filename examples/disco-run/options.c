@@ -52,7 +52,9 @@ const char *options_help(void)
            "  --cpu-model NAME      (R10000)\n"
            "  --endian auto|big|little\n"
            "                        byte order (auto: from the ELF file)\n"
-           "  --model none          cost model (none)\n"
+           "  --model none|ccnuma[,KEY=VALUE...]\n"
+           "                        cost model (none); the keys: "
+           "docs/model.md\n"
            "  --policy NAME[,key=value...]\n"
            "                        where pages are: none, firsttouch, "
            "roundrobin,\n"
@@ -111,6 +113,9 @@ static int check(struct parser *p)
     if (o->console_vm >= o->vms)
         return option_fail(p, "--console-vm %u: there are %u VMs",
                            o->console_vm, o->vms);
+    if (o->wants_model && o->threads > 1)
+        return option_fail(p, "--threads %u: a modelled machine has one thread",
+                           o->threads);
     if (o->is_deterministic && o->threads > 1)
         return option_fail(
             p, "--threads %u: a deterministic run has one thread", o->threads);

@@ -8,6 +8,8 @@
 
 #include <disco/disco.h>
 
+#include <disco/disco.h>
+
 /* Exit statuses of disco-run itself. */
 enum { EXIT_LIMIT = 124, EXIT_FAILED = 125 };
 
@@ -58,6 +60,8 @@ struct options {
     int is_quiet;
     int wants_rng;
     int wants_help;
+    int wants_model;
+    disco_model_config model;
     const char *kernel;
 };
 

@@ -32,7 +32,7 @@ enum end_reason {
 };
 
 /* Of a slice. */
-enum { QUANTUM_INSNS = 20000 };
+enum { QUANTUM_INSNS = 20000, QUANTUM_MODEL = 500 };
 
 /* Longest sleep, so that time limits and signals are seen. */
 #define SLEEP_NS_MAX ((uint64_t)200000000)

@@ -37,7 +37,8 @@ int schedule_open(struct runner *runner)
 {
     disco_sched_config config = {
         .size = sizeof(config),
-        .quantum_insns = QUANTUM_INSNS,
+        .quantum_insns =
+            runner->options->wants_model ? QUANTUM_MODEL : QUANTUM_INSNS,
     };
     disco_status status;
 

@@ -132,6 +132,13 @@ static int open_machine(struct runner *runner)
     runner->cpus = stats.cpus;
     if (runner->threads > runner->cpus)
         runner->threads = runner->cpus;
+    if (o->wants_model) {
+        disco_status status =
+            disco_machine_set_model(runner->machine, &o->model);
+
+        if (status)
+            return runner_fail_status(runner, "--model", status);
+    }
     return o->nets ? subnet_open(runner) : 0;
 }
 

@@ -4,6 +4,7 @@
  * Reads the public statistics of machine, nodes, VMs and vCPUs; nothing runs
  * any more.  All names of exits and traps come from the library's lists.
  */
+#include "model.h"
 #include "placement.h"
 #include "runner.h"
 
@@ -272,7 +273,10 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
         put_cpu(f, runner->sched, i);
         fputs(i + 1 < runner->cpus ? ",\n" : "\n", f);
     }
-    fputs("  ],\n  \"vms\": [\n", f);
+    fputs("  ],\n", f);
+    if (o->wants_model)
+        model_stats(f, runner->machine, runner->cpus, o->nodes);
+    fputs("  \"vms\": [\n", f);
     for (uint32_t i = 0; i < o->vms; i++) {
         put_vm(f, runner, &runner->guest[i], &totals);
         fputs(i + 1 < o->vms ? ",\n" : "\n", f);

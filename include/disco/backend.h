@@ -34,7 +34,25 @@ typedef struct disco_backend_page {
                         DISCO_MMIO_UNTRAPPED or 0 */
     uint32_t code;   /* 1: somebody holds translated code of the page; stores
                         go between code_store_begin and code_store_end */
+    uint64_t memory; /* name of the machine frame, for line_access */
 } disco_backend_page;
+
+/*
+ * A line of a simulated cache, as its model shows it to the backend.  Holds the
+ * machine line `name` (DISCO_LINE_NONE: nothing) until the model says otherwise
+ * there; never goes away while line_epoch stays the same.
+ */
+#define DISCO_LINE_NONE (~(uint64_t)0)
+typedef struct disco_backend_line {
+    uint64_t name;
+    uint64_t used;   /* *clock after the last use: who is replaced next */
+    uint32_t rights; /* DISCO_READ, DISCO_WRITE: what needs no question */
+    uint32_t state;  /* the model's */
+    uint64_t *clock; /* uses of the cache so far */
+} disco_backend_line;
+
+/* With an access that asks for a line: it is part of LL and SC. */
+enum { DISCO_LINE_SYNC = 16 };
 
 /* Bits of the request word and of poll's result. */
 enum {
@@ -119,6 +137,23 @@ typedef struct disco_backend_host {
     /* Library memory: zeroed, NULL when there is none.  Any thread. */
     void *(*alloc)(void *ctx, uint64_t bytes);
     void (*free)(void *ctx, void *ptr, uint64_t bytes);
+    /*
+     * A simulated cache (model.h).  line_bytes 0: none, and the rest is not
+     * used.  Otherwise the backend may load from a line while it holds its name
+     * and has READ, and store while it has WRITE, and says so by used =
+     * ++*clock.  Without that it asks line_access(name, gpa, access) first,
+     * which makes the line present, returns the stall in cycles for the
+     * backend to add to its own time, and in *line where it is.  A name is
+     * memory * (4096 / line_bytes) + place in the page; gpa is what the guest
+     * calls it, ~0 unknown; access is READ, WRITE or EXEC, and perhaps
+     * DISCO_LINE_SYNC.  Code is fetched line by line: again only when the last
+     * line fetched is left or gone.  At the start of run, a line_epoch other
+     * than before means that all lines were forgotten.
+     */
+    uint64_t (*line_access)(void *ctx, uint64_t name, uint64_t gpa,
+                            uint32_t access, disco_backend_line **line);
+    uint32_t line_bytes; /* a power of two, 32..4096 */
+    uint32_t line_epoch;
 } disco_backend_host;
 
 typedef struct disco_backend_run {
@@ -141,6 +176,10 @@ enum {
                              be resolved again before it is used next */
 };
 
+enum {
+    DISCO_BACKEND_LINES = 1 /* asks line_access: can run under a model */
+};
+
 /*
  * The backend.  `state` is what create made.  Every function runs on the thread
  * that owns the vCPU, except set_irq, pending and next_timer_cycles (any
@@ -148,7 +187,7 @@ enum {
  */
 typedef struct disco_backend_ops {
     uint32_t size;
-    uint32_t flags;   /* 0 */
+    uint32_t flags;   /* DISCO_BACKEND_* */
     const char *name; /* "mips" */
     /* `host` lives as long as the vCPU. err is filled on failure. */
     disco_status (*create)(const disco_backend_host *host,

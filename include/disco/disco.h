@@ -14,5 +14,6 @@
 #include "physmap.h"
 #include "backend.h"
 #include "sched.h"
+#include "model.h"
 
 #endif

@@ -129,8 +129,9 @@ DISCO_API disco_status disco_sched_set_limit(disco_sched *sched,
  * or until no vCPU can run (*vcpu = NULL, reason IDLE, u.idle.until_ns =
  * nanoseconds *from now* to the first event of any VM, ~0 = none: only outside
  * events can wake them).  In virtual time a VM that is idle ages with the
- * others.  BUSY while disco_sched_run_cpu is under way.
- * Thread: one at a time.
+ * others.  On a machine with a model (model.h) a slice ends by time, too: in a
+ * round all vCPUs of a VM run up to the same time, quantum_insns cycles on.
+ * BUSY while disco_sched_run_cpu is under way. Thread: one at a time.
  */
 DISCO_API disco_status disco_sched_run(disco_sched *sched, uint64_t max_rounds,
                                        disco_vcpu **vcpu, disco_exit *exit);

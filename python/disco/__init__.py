@@ -22,6 +22,7 @@ from .devices import *  # noqa: F401,F403
 from .errors import *  # noqa: F401,F403
 from .images import *  # noqa: F401,F403
 from .memory import *  # noqa: F401,F403
+from .model import *  # noqa: F401,F403
 from .numa import *  # noqa: F401,F403
 from .placement import *  # noqa: F401,F403
 from .sched import *  # noqa: F401,F403

@@ -9,6 +9,7 @@ from ._native import Closable, Core, Record
 from ._raw import ffi, lib
 from .constants import LogLevel
 from .errors import error_from_struct
+from .model import (ModelCpuStats, ModelNodeStats, config_from, config_struct)
 from .numa import Topology
 from .placement import PlacementMixin
 from .stats import (CacheStats, Footprint, MachineStats, MoveStats, NodeStats,
@@ -259,6 +260,33 @@ class Machine(PlacementMixin, Closable):
         out = ffi.new("uint32_t *")
         self._call(lib.disco_machine_cpu_node, cpu, out)
         return out[0]
+
+    # --- The ccNUMA model ---------------------------------------------------
+
+    def set_model(self, **parameters) -> None:
+        """Run under a cost model: cache_bytes, ways, line_bytes, local_ns,
+        remote_ns, service_ns, dirty_ns, invalidate_ns, upgrade_percent, uma,
+        free_monitor, trap_ns and page_ns (dictionaries); 0 is the default,
+        MODEL_NOTHING a cost of zero.  From then on one vCPU runs at a time."""
+        self._call(lib.disco_machine_set_model, config_struct(**parameters))
+
+    def drop_model(self) -> None:
+        """No cost model any more."""
+        self._call(lib.disco_machine_set_model, ffi.NULL)
+
+    def model(self) -> dict:
+        """Its parameters, every value as it is used; NotFoundError when there
+        is no model."""
+        return config_from(self._struct(lib.disco_machine_get_model,
+                                        "disco_model_config"))
+
+    def model_cpu(self, cpu: int) -> ModelCpuStats:
+        return from_struct(ModelCpuStats, self._struct(
+            lib.disco_model_cpu_get, "disco_model_cpu_stats", cpu))
+
+    def model_node(self, node: int) -> ModelNodeStats:
+        return from_struct(ModelNodeStats, self._struct(
+            lib.disco_model_node_get, "disco_model_node_stats", node))
 
     def verify(self) -> None:
         """Check that the library's tables agree; InternalError if not."""

@@ -7,6 +7,7 @@ from typing import Dict, Tuple
 from ._raw import ffi
 from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
                         PlaceAction, Refusal, RegionKind, Trap)
+from .model import ledger_from
 
 __all__ = ["Footprint", "FootprintKind", "MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
@@ -273,6 +274,7 @@ _CONVERT = {
         lambda v: {r.name.lower(): v[r] for r in NetCopy},
     ("PortStats", "mac"): lambda v: bytes(v)[:6],
     ("VcpuStats", "traps"): lambda v: {t.name.lower(): v[t] for t in Trap},
+    ("ModelCpuStats", "ledger"): ledger_from,
     ("RegionInfo", "kind"): RegionKind,
     ("RegionInfo", "key"): lambda v: ffi.string(v).decode("utf-8", "replace"),
     ("PageInfo", "flags"): PageFlags,

@@ -104,6 +104,7 @@ def test_callbacks():
     ("disco_policy_page", "placement.py"),
     ("disco_policy_frame", "placement.py"),
     ("disco_policy_ops", "placement.py"),
+    ("disco_model_config", "model.py"),
     ("disco_mmio_ops", "memory.py"), ("disco_console_ops", "vm.py"),
     ("disco_sched_config", "sched.py"),
     ("disco_sched_vm_config", "sched.py"), ("disco_board_config", "board.py"),
@@ -125,6 +126,8 @@ def test_fields(ctype, owner):
 @pytest.mark.parametrize("ctype, cls", [
     ("disco_machine_stats", disco.MachineStats),
     ("disco_cache_stats", disco.CacheStats),
+    ("disco_model_cpu_stats", disco.ModelCpuStats),
+    ("disco_model_node_stats", disco.ModelNodeStats),
     ("disco_node_stats", disco.NodeStats), ("disco_vm_stats", disco.VmStats),
     ("disco_vcpu_stats", disco.VcpuStats), ("disco_nic_stats", disco.NicStats),
     ("disco_subnet_stats", disco.SubnetStats),

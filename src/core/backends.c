@@ -12,10 +12,11 @@ static const disco_backend_ops *const built_in[] = { &mips_backend_ops };
 
 static int is_complete(const disco_backend_ops *o)
 {
-    return o->name && !o->flags && o->create && o->destroy && o->reset &&
-           o->set_pc && o->run && o->complete && o->set_irq && o->pending &&
-           o->next_timer_cycles && o->cycles && o->set_cycles && o->get_reg &&
-           o->set_reg && o->invalidate;
+    return o->name && !(o->flags & ~(uint32_t)DISCO_BACKEND_LINES) &&
+           o->create && o->destroy && o->reset && o->set_pc && o->run &&
+           o->complete && o->set_irq && o->pending && o->next_timer_cycles &&
+           o->cycles && o->set_cycles && o->get_reg && o->set_reg &&
+           o->invalidate;
 }
 
 static const disco_backend_ops *find_locked(struct disco_machine *m,

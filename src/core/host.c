@@ -15,6 +15,7 @@ static uint32_t fill_page(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
 
     page->host = entry_host(&v->vm->pm, entry);
     page->frame = pfn.n;
+    page->memory = entry_mfn(entry).n;
     page->code = is_writable && (entry & MAP_CODE);
     page->rights = DISCO_READ | exec;
     if (is_writable && !page->code)
@@ -99,6 +100,7 @@ static uint32_t NOINLINE resolve_slowly(struct disco_vcpu *v, struct pfn pfn,
     if (!status && (entry & MAP_REPLICATED)) {
         server = replica_near(pm->mem, server, v->node);
         page->host = frame_host(&pm->mem->frames, server);
+        page->memory = server.n;
     }
     mem_unlock(pm->mem);
     if (unlikely(v->sample_left) && behind == DISCO_BEHIND_RAM)
@@ -203,8 +205,11 @@ static uint64_t clock_sync(void *ctx, uint64_t cycles)
 {
     struct disco_vcpu *v = ctx;
     struct clock *c = &v->vm->clock;
+    uint64_t now = c->now_ns ? clock_now(c) : clock_raise(c, cycles);
 
-    return c->now_ns ? clock_now(c) : clock_raise(c, cycles);
+    if (unlikely(v->machine->model) && now > cycles)
+        modelled_jump(v, now - cycles);
+    return now;
 }
 
 static disco_status moncall(void *ctx, uint32_t code, const uint64_t arg[6],
@@ -269,4 +274,5 @@ void host_services_init(struct disco_vcpu *v)
     h->log = backend_log;
     h->alloc = backend_alloc;
     h->free = backend_free;
+    h->line_access = modelled_access;
 }

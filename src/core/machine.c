@@ -242,6 +242,7 @@ disco_status disco_machine_destroy(disco_machine *machine)
                             "machine: %u VMs and %u other objects exist", vms,
                             load_relaxed(&machine->ctx.users));
     placement_destroy(machine);
+    model_destroy(machine->model);
     backends_destroy(machine);
     cache_destroy(&machine->cache);
     mem_destroy(&machine->mem);
@@ -342,8 +343,13 @@ static disco_status verify_all(struct disco_machine *m)
     disco_status status = verify_frames(&m->mem);
     struct disco_vm *vm;
 
+    const char *bad;
+
     if (!status)
         status = cache_verify(&m->cache);
+    bad = !status && m->model ? model_verify(m->model) : NULL;
+    if (bad)
+        return context_fail(&m->ctx, DISCO_E_INTERNAL, 0, "model: %s", bad);
     lock_take(&m->lock);
     for (vm = m->vms; vm && !status; vm = vm->next) {
         status = verify_physmap(&vm->pm);

@@ -12,6 +12,7 @@
 #include "mem/cache.h"
 #include "mem/mem.h"
 #include "numa/hostnuma.h"
+#include "numa/model.h"
 #include "numa/topology.h"
 
 enum { CPU_FREE = 0 };
@@ -54,6 +55,10 @@ struct disco_machine {
     uint32_t backend_count;
     struct disco_image *images; /* open ones */
     uint64_t image_serial;
+    struct model *model;  /* NULL: none; changes while `running` is -1 */
+    uint32_t model_epoch; /* counts models */
+    uint64_t page_seen[DISCO_PAGE_ACTIONS]; /* by the model */
+    uint64_t page_owed[DISCO_PAGE_ACTIONS]; /* seen, not yet charged */
 };
 
 _Static_assert(offsetof(struct disco_machine, ctx) == 0,
@@ -70,6 +75,12 @@ const disco_backend_ops *backend_find(struct disco_machine *m,
 /* Put the library's own backends in. */
 disco_status backends_init(struct disco_machine *m);
 void backends_destroy(struct disco_machine *m);
+
+/* One vCPU at a time? */
+static inline int machine_is_serial(const struct disco_machine *m)
+{
+    return machine_is_deterministic(m) || m->model;
+}
 
 /* Is the calling thread inside a run (so: in a callback) on this machine? */
 int machine_is_inside(struct disco_machine *m);

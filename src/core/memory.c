@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/config.h"
+#include "core/modelled.h"
 #include "core/vm.h"
 #include "mem/copy.h"
 #include "mem/map.h"
@@ -230,6 +231,8 @@ disco_status disco_mem_read(disco_vm *vm, uint64_t gpa, void *dst,
     if (!vm || (bytes && !dst))
         return DISCO_E_INVAL;
     status = copy_out(&vm->pm, gpa, dst, bytes, &where);
+    if (unlikely(vm->machine->model))
+        modelled_dma(vm, gpa, status ? 0 : bytes, DISCO_READ);
     return copied(vm, status, where, "read", gpa, bytes);
 }
 
@@ -242,6 +245,8 @@ disco_status disco_mem_write(disco_vm *vm, uint64_t gpa, const void *src,
     if (!vm || (bytes && !src))
         return DISCO_E_INVAL;
     status = copy_in(&vm->pm, gpa, src, bytes, 0, &where);
+    if (unlikely(vm->machine->model))
+        modelled_dma(vm, gpa, status ? 0 : bytes, DISCO_WRITE);
     return copied(vm, status, where, "write", gpa, bytes);
 }
 
@@ -254,6 +259,8 @@ disco_status disco_mem_load(disco_vm *vm, uint64_t gpa, const void *src,
     if (!vm || (bytes && !src))
         return DISCO_E_INVAL;
     status = copy_in(&vm->pm, gpa, src, bytes, COPY_ROM, &where);
+    if (unlikely(vm->machine->model))
+        modelled_dma(vm, gpa, status ? 0 : bytes, DISCO_WRITE);
     return copied(vm, status, where, "load", gpa, bytes);
 }
 

@@ -67,10 +67,15 @@ static disco_status enter(struct disco_vcpu *v, uint32_t cpu)
 
     if (!own(v, self))
         return busy(v, "it runs already");
-    if (!count_in(&m->running, machine_is_deterministic(m), &before)) {
+    if (!count_in(&m->running, machine_is_serial(m), &before)) {
         store_seq(&v->owner, OWNER_FREE);
-        return busy(v, "another vCPU runs on the deterministic machine, or the "
-                       "machine is being verified");
+        return busy(v, "another vCPU runs on the deterministic or modelled "
+                       "machine, or the machine is being verified");
+    }
+    if (before && m->model) { /* it came after we looked */
+        sub_seq(&m->running, 1);
+        store_seq(&v->owner, OWNER_FREE);
+        return busy(v, "another vCPU runs on the modelled machine");
     }
     if (before && machine_is_inside(m)) {
         sub_seq(&m->running, 1);
@@ -224,6 +229,17 @@ static uint32_t after_slice(struct disco_vcpu *v, const disco_backend_run *r)
     }
 }
 
+static void run_backend(struct disco_vcpu *v, disco_backend_run *r)
+{
+    if (likely(!v->machine->model)) {
+        v->ops->run(v->state, r);
+        return;
+    }
+    modelled_begin(v);
+    v->ops->run(v->state, r);
+    modelled_end(v);
+}
+
 static uint32_t run_slices(struct disco_vcpu *v, const struct limits *l,
                            disco_backend_run *r)
 {
@@ -238,7 +254,7 @@ static uint32_t run_slices(struct disco_vcpu *v, const struct limits *l,
         if (unlikely(load_relaxed(&v->shoot.request) & DISCO_REQ_INVALIDATE))
             shoot_serve(&v->shoot);
         start = v->ops->cycles(v->state);
-        v->ops->run(v->state, r);
+        run_backend(v, r);
         shoot_park(&v->shoot);
         v->ran_cycles += v->ops->cycles(v->state) - start;
         reason = after_slice(v, r);
@@ -345,6 +361,7 @@ static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
                               struct limits *l, disco_exit *exit)
 {
     disco_backend_run r = { 0 };
+    disco_status status;
     uint32_t reason;
 
     if (v->pending)
@@ -353,6 +370,9 @@ static disco_status run_owned(struct disco_vcpu *v, uint32_t cpu,
                        "completed",
                        v->vm->name, v->index,
                        v->pending == PENDING_MMIO ? "MMIO" : "HYPERCALL");
+    status = modelled_attach(v, cpu);
+    if (status)
+        return status;
     store_relaxed(&v->cpu, cpu);
     go_to_node(v, topology_cpu_node(&v->machine->topology, cpu));
     v->failed.status = 0;

@@ -39,9 +39,10 @@ struct sched_vm {
     int is_taken;       /* somebody was told that he has it for himself */
     uint64_t pinned_by; /* thread that changes its time, or 0 */
     uint64_t skew_insns;
-    uint64_t *mask; /* owned; a bit per CPU of the scheduler; NULL = all */
-    uint64_t seen;  /* clock when its age was last compared, cycles */
-    uint64_t key;   /* gang: least vtime of its queued vCPUs */
+    uint64_t *mask;     /* owned; a bit per CPU of the scheduler; NULL = all */
+    uint64_t seen;      /* clock when its age was last compared, cycles */
+    uint64_t round_end; /* modelled machine: its vCPUs run up to there */
+    uint64_t key;       /* gang: least vtime of its queued vCPUs */
 };
 
 struct sched_entry {
@@ -101,6 +102,7 @@ struct disco_sched {
     uint32_t flags;
     uint32_t first_cpu;
     uint32_t cpus;
+    uint32_t rotation; /* modelled machine: CPU that begins the round */
     uint32_t balance_rounds;
     uint32_t balance_moves;
     struct sched_cpu *cpu;

@@ -79,6 +79,8 @@ static disco_status slice(struct disco_sched *s, struct sched_entry *e,
 
     if (left < run.max_insns)
         run.max_insns = left;
+    if (unlikely(s->machine->model) && !d->self)
+        run.until_ns = clock_deadline_ns(&e->vm->vm->clock, e->vm->round_end);
     queue_start(e);
     e->thread = thread_id();
     gang_call(e);
@@ -179,6 +181,22 @@ static void end_round(struct disco_sched *s)
     }
 }
 
+/*
+ * Under a model a stall takes time and no instructions: slices of equal length
+ * in instructions would drive the CPUs' times apart.  So in each round all
+ * vCPUs of a VM run up to the same time.
+ */
+static void plan_times(struct disco_sched *s)
+{
+    struct sched_vm *vm;
+
+    for (vm = s->vms; vm; vm = vm->next)
+        vm->round_end =
+            max_u64(vm->round_end, load_relaxed(&vm->vm->clock.cycles)) +
+            s->quantum;
+    s->rotation = (s->rotation + 1) % s->cpus;
+}
+
 /* Every CPU in turn from s->next on; 1, 0 or an error as slice().  *ran counts
  * slices. */
 static disco_status round_of_cpus(struct disco_sched *s, const struct driver *d,
@@ -190,11 +208,13 @@ static disco_status round_of_cpus(struct disco_sched *s, const struct driver *d,
     if (!s->next) {
         take_kicks(s);
         gang_plan(s);
+        if (unlikely(s->machine->model))
+            plan_times(s);
     }
     while (s->next < s->cpus) {
         if (!s->ready)
             break;
-        e = choose(s, s->next++);
+        e = choose(s, (s->next++ + s->rotation) % s->cpus);
         if (!e)
             continue;
         ++*ran;

@@ -91,6 +91,7 @@ static struct disco_vcpu *make(struct disco_vm *vm,
     v->ops = ops;
     v->index = vm->vcpu_count;
     v->order = c->order;
+    v->is_disco = c->mode == DISCO_MODE_DISCO;
     v->is_parked = 1;
     v->wake_cycles = CLOCK_NEVER;
     v->shoot.index = v->index;

@@ -10,6 +10,7 @@
 
 #include <disco/backend.h>
 
+#include "core/modelled.h"
 #include "core/vm.h"
 
 enum { OWNER_FREE = 0, OWNER_HELD = 1 };
@@ -47,6 +48,7 @@ struct disco_vcpu {
     uint64_t owner; /* atomic */
     uint32_t index;
     uint32_t order;       /* DISCO_BIG or DISCO_LITTLE */
+    uint32_t is_disco;    /* in disco mode */
     uint32_t cpu;         /* atomic: machine CPU it last ran on */
     uint32_t node;        /* of that */
     uint32_t is_parked;   /* atomic: not started */
@@ -74,6 +76,7 @@ struct disco_vcpu {
     uint64_t age_cycles;       /* own time of the next drop of translations */
     uint64_t age_random;
     struct samples samples;
+    struct modelled modelled;
 };
 
 _Static_assert(offsetof(struct disco_vcpu, shoot) == 0,

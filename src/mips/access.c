@@ -20,21 +20,55 @@ static enum mips_result leave(struct mips_cpu *cpu, uint32_t reason)
 
 /* --- Finding the place --- */
 
-/* Enter a page into the access table. */
-static void enter(struct mips_cpu *cpu, uint64_t va, const uint8_t *page_host,
-                  bool writable, bool exclusive)
+/* A page, as the access table may know it. */
+struct entering {
+    const uint8_t *page_host;
+    bool plain;     /* stores that nobody watches */
+    bool announced; /* stores that others watch */
+};
+
+static void enter(struct mips_cpu *cpu, uint64_t va, const struct entering *in)
 {
     struct access_entry *e = access_slot(cpu, va);
     uint64_t page = va & PAGE_MASK;
 
-    e->addend = (uintptr_t)page_host - (uintptr_t)page;
+    e->addend = (uintptr_t)in->page_host - (uintptr_t)page;
     e->rtag = page;
-    e->wtag = e->stag = NO_TAG;
-    if (writable && (exclusive || !cpu->shared))
-        e->wtag = page;
-    else if (writable)
-        e->stag = page;
+    e->wtag = in->plain ? page : NO_TAG;
+    e->stag = in->announced ? page : NO_TAG;
     cpu->table->used = true;
+}
+
+/* The same with the granule of a line, which is present now. */
+static void enter_line(struct mips_cpu *cpu, uint64_t va,
+                       const struct entering *in, disco_backend_line *line)
+{
+    struct line_entry *e = line_slot(cpu, va);
+    uint64_t at = va & cpu->line->mask;
+
+    e->addend = (uintptr_t)in->page_host - (uintptr_t)(va & PAGE_MASK);
+    e->rtag = at;
+    e->wtag = in->plain ? at : NO_TAG;
+    e->stag = in->announced ? at : NO_TAG;
+    e->line = line;
+    e->name = line->name;
+    cpu->table->used = true;
+}
+
+/* The table's answer in line mode. */
+static bool find_line(struct mips_cpu *cpu, uint64_t va, uint32_t access,
+                      struct place *place)
+{
+    const struct line_entry *e = line_slot(cpu, va);
+    bool write = access == DISCO_WRITE;
+    uint64_t tag = write ? e->wtag & e->stag : e->rtag;
+
+    if (tag != (va & cpu->line->mask) ||
+        !(write ? line_writable(e) : line_readable(e)))
+        return false;
+    place->host = line_host(e, va);
+    place->plain = e->wtag == tag;
+    return true;
 }
 
 uint32_t mips_resolve(struct mips_cpu *cpu, uint64_t gpa, uint32_t access,
@@ -55,8 +89,10 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
                                     const struct mips_xlate *xl,
                                     struct place *place)
 {
+    disco_backend_line *line = NULL;
     disco_backend_page page;
-    bool watched;
+    struct entering in;
+    bool watched, writable;
 
     place->gpa = xl->gpa;
     if ((xl->gpa & PAGE_MASK) == cpu->mmio_page)
@@ -81,6 +117,10 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
     place->host = page.host + (xl->gpa & PAGE_OFFSET);
     place->plain = !cpu->shared || page.rights & DISCO_EXCLUSIVE;
     place->frame = page.frame;
+    if (cpu->line &&
+        (access == DISCO_READ || page.code || page.rights & DISCO_WRITE))
+        line = mips_line_ask(cpu, page.memory, xl->gpa & PAGE_OFFSET, xl->gpa,
+                             access);
     if (access == DISCO_WRITE && !(page.rights & DISCO_WRITE)) {
         place->own = page.code && page.rights & DISCO_EXCLUSIVE;
         place->code = page.code && !place->own;
@@ -90,9 +130,16 @@ static enum mips_result find_behind(struct mips_cpu *cpu, uint64_t va,
     watched = watch_page(cpu, xl->gpa);
     if (cpu->disco)
         mips_mtlb_touch(cpu, va, xl->mapped);
-    if (!watched)
-        enter(cpu, va, page.host, xl->writable && page.rights & DISCO_WRITE,
-              page.rights & DISCO_EXCLUSIVE);
+    if (watched)
+        return RES_OK;
+    writable = xl->writable && page.rights & DISCO_WRITE;
+    in.page_host = page.host;
+    in.plain = writable && (page.rights & DISCO_EXCLUSIVE || !cpu->shared);
+    in.announced = writable && !in.plain;
+    if (line)
+        enter_line(cpu, va, &in, line);
+    else
+        enter(cpu, va, &in);
     return RES_OK;
 }
 
@@ -107,7 +154,10 @@ enum mips_result access_find(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
     *place = (struct place){ 0 };
     if (va & (bytes - 1))
         return access_raise_address(cpu, address_error(access), va, false);
-    if (tag == (va & PAGE_MASK)) {
+    if (unlikely(cpu->line)) {
+        if (find_line(cpu, va, access, place))
+            return RES_OK;
+    } else if (tag == (va & PAGE_MASK)) {
         place->host = access_host(e, va);
         place->plain = e->wtag == tag;
         return RES_OK;
@@ -268,7 +318,7 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     struct place place;
     enum mips_result result;
 
-    if (table->own_tag == (va & (PAGE_MASK | (bytes - 1)))) {
+    if (!cpu->line && table->own_tag == (va & (PAGE_MASK | (bytes - 1)))) {
         uint32_t at = (uint32_t)(va & PAGE_OFFSET);
 
         mips_code_store(cpu, table->own_frame, at, bytes);
@@ -288,7 +338,7 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     if (!place.dropped)
         access_store_ram(cpu, &place, 0, bytes, value);
     access_code_end(cpu, &place);
-    if (place.own && !watch_page(cpu, place.gpa)) {
+    if (place.own && !cpu->line && !watch_page(cpu, place.gpa)) {
         table->own_tag = va & PAGE_MASK;
         table->own_host = place.host - (va & PAGE_OFFSET);
         table->own_frame = place.frame;

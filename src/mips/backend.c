@@ -90,6 +90,7 @@ static void mips_destroy(void *state)
     if (cpu->transient)
         host->free(host->ctx, cpu->transient, sizeof(*cpu->transient));
     mips_l2_destroy(cpu);
+    mips_line_destroy(cpu);
     for (unsigned m = 0; m < MODES; m++)
         if (cpu->tables[m])
             host->free(host->ctx, cpu->tables[m], sizeof(*cpu->tables[m]));
@@ -204,10 +205,16 @@ static void run_slice(struct mips_cpu *cpu, uint64_t insns)
     cpu->left = (int64_t)insns;
     cpu->slice_end = cpu->insns + insns;
     cpu->resync = false;
-    if (cpu->big)
+    if (unlikely(cpu->line)) {
+        if (cpu->big)
+            mips_exec_big_line(cpu);
+        else
+            mips_exec_little_line(cpu);
+    } else if (cpu->big) {
         mips_exec_big(cpu);
-    else
+    } else {
         mips_exec_little(cpu);
+    }
     cpu->insns = mips_insns(cpu);
     cpu->slice_end = cpu->insns;
     cpu->left = 0;
@@ -266,6 +273,11 @@ static void mips_run(void *state, disco_backend_run *run)
                  cpu->host->memory_order == 0 /* DISCO_ORDER_SC */;
     cpu->exit_reason = 0;
     cpu->mmio_page = UINT64_MAX;
+    if (unlikely(cpu->line_epoch != cpu->host->line_epoch) &&
+        mips_line_switch(cpu)) {
+        run->reason = DISCO_EXIT_NO_MEMORY;
+        return;
+    }
     fpu_enter(&cpu->fpu);
     run->reason = run_until(cpu, end, run->until_cycles);
     fpu_leave(&cpu->fpu);
@@ -408,6 +420,9 @@ static void mips_stats(void *state, disco_vcpu_stats *out)
     disco_vcpu_stats *s = &cpu->stats;
 
     out->insns = mips_insns(cpu);
+    out->user_insns = cpu->user_insns;
+    if (cpu->mode == MODE_USER)
+        out->user_insns += out->insns - cpu->user_since;
     memcpy(out->exceptions, s->exceptions, sizeof(out->exceptions));
     out->tlb_refills = s->tlb_refills;
     out->l2tlb_hits = s->l2tlb_hits;
@@ -419,6 +434,22 @@ static void mips_stats(void *state, disco_vcpu_stats *out)
     memcpy(out->traps, s->traps, sizeof(out->traps));
 }
 
+static disco_status verify_tag(struct mips_cpu *cpu, uint64_t tag,
+                               uint32_t access, disco_error *err)
+{
+    struct mips_xlate xl;
+    uint64_t va = tag;
+
+    if (tag == NO_TAG ||
+        mips_translate(cpu, &va, access, true, &xl) == EXC_NONE)
+        return DISCO_OK;
+    fail(err, DISCO_E_INTERNAL,
+         "access table holds a page that does not translate", NULL);
+    if (err)
+        err->where = tag;
+    return DISCO_E_INTERNAL;
+}
+
 /* The present mode's table agrees with TLB and segments. */
 static disco_status mips_verify(void *state, disco_error *err)
 {
@@ -427,25 +458,19 @@ static disco_status mips_verify(void *state, disco_error *err)
     disco_status status = DISCO_OK;
 
     cpu->disco = false;
-    for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
+    for (unsigned i = 0; i < ACCESS_ENTRIES && !status; i++) {
         const struct access_entry *e = &cpu->table->data[i];
-        uint64_t tags[2] = { e->rtag, e->wtag & e->stag };
 
-        for (unsigned w = 0; w < 2; w++) {
-            uint64_t va = tags[w];
-            struct mips_xlate xl;
+        status = verify_tag(cpu, e->rtag, DISCO_READ, err);
+        if (!status)
+            status = verify_tag(cpu, e->wtag & e->stag, DISCO_WRITE, err);
+    }
+    for (unsigned i = 0; i < LINE_ENTRIES && cpu->line && !status; i++) {
+        const struct line_entry *e = &cpu->line->data[cpu->mode][i];
 
-            if (va == NO_TAG)
-                continue;
-            if (mips_translate(cpu, &va, w ? DISCO_WRITE : DISCO_READ, true,
-                               &xl) != EXC_NONE) {
-                fail(err, DISCO_E_INTERNAL,
-                     "access table holds a page that does not translate", NULL);
-                if (err)
-                    err->where = tags[w];
-                status = DISCO_E_INTERNAL;
-            }
-        }
+        status = verify_tag(cpu, e->rtag, DISCO_READ, err);
+        if (!status)
+            status = verify_tag(cpu, e->wtag & e->stag, DISCO_WRITE, err);
     }
     cpu->disco = disco;
     return status;
@@ -453,6 +478,7 @@ static disco_status mips_verify(void *state, disco_error *err)
 
 const disco_backend_ops mips_backend_ops = {
     .size = sizeof(disco_backend_ops),
+    .flags = DISCO_BACKEND_LINES,
     .name = "mips",
     .create = mips_create,
     .destroy = mips_destroy,

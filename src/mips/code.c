@@ -199,6 +199,7 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
         cpu->exit_reason = DISCO_EXIT_NO_MEMORY;
         return RES_LEAVE;
     }
+    (*out)->memory = where.memory;
     if ((*out)->transient)
         return RES_OK;
     if (cpu->disco)

@@ -85,6 +85,15 @@ static uint32_t config_of(const struct mips_cpu *cpu, enum mips_mode mode,
     return config;
 }
 
+/* Whose instructions are they? */
+static void count_user(struct mips_cpu *cpu, enum mips_mode next)
+{
+    if (cpu->mode == MODE_USER)
+        cpu->user_insns += mips_insns(cpu) - cpu->user_since;
+    else if (next == MODE_USER)
+        cpu->user_since = mips_insns(cpu);
+}
+
 void mips_mode_update(struct mips_cpu *cpu)
 {
     uint32_t st = cpu->status;
@@ -98,6 +107,8 @@ void mips_mode_update(struct mips_cpu *cpu)
 
         mode = ksu == 0 ? MODE_KERNEL : ksu == 1 ? MODE_SUPER : MODE_USER;
     }
+    if (mode != cpu->mode)
+        count_user(cpu, mode);
     cpu->mode = (uint8_t)mode;
     config = config_of(cpu, mode, &cpu->addr64);
     table = cpu->tables[mode];

@@ -141,6 +141,12 @@ struct fetch_entry {
 #define KSEG0_BASE   UINT64_C(0xffffffff80000000)
 #define KSEG01_BYTES UINT64_C(0x40000000)
 
+/* Unmapped kernel addresses do not depend on the ASID. */
+static inline bool mips_is_unmapped(uint64_t va)
+{
+    return va >> 62 == 2 || va - KSEG0_BASE < KSEG01_BYTES;
+}
+
 #define NO_TAG UINT64_MAX
 enum { ACCESS_ENTRIES = 512, FETCH_ENTRIES = 256, CODE_BUCKETS = 512 };
 
@@ -162,6 +168,34 @@ struct access_table {
     uint64_t own_frame;
     uint32_t config; /* what the entries depend on: CFG_* */
     bool used;       /* anything entered since the last flush */
+};
+
+/*
+ * Line granule (line.c): an entry of a line, as access_entry of a page.  It
+ * counts only while `line` has its name, and for stores DISCO_WRITE.
+ */
+struct line_entry {
+    uint64_t rtag, wtag, stag;
+    uintptr_t addend;
+    uint64_t name;
+    disco_backend_line *line;
+};
+
+enum { LINE_ENTRIES = 1024, LINE_FETCHES = 256 };
+
+struct line_state {
+    struct line_entry data[MODES][LINE_ENTRIES];
+    struct {
+        disco_backend_line *line;
+        uint64_t name; /* DISCO_LINE_NONE: free */
+    } fetch[LINE_FETCHES];
+    /* Line that was fetched last: known by its place among decoded slots. */
+    const disco_backend_line *now;
+    uint64_t now_name;
+    uintptr_t now_key; /* 0: none */
+    uint64_t mask;     /* of an address: the line */
+    unsigned shift;
+    uint32_t sync; /* DISCO_LINE_SYNC inside LL and SC */
 };
 
 struct mips_model {
@@ -239,6 +273,8 @@ struct mips_cpu {
 
     /* --- time --- */
     uint64_t insns;        /* at the start of the slice */
+    uint64_t user_insns;   /* in user mode, until it was left last */
+    uint64_t user_since;   /* insns at its last start */
     uint64_t skew;         /* cycles = insns + skew */
     uint32_t count_offset; /* Count = cycles / 2 + offset */
     uint64_t timer_cycles; /* when IP7 rises next */
@@ -260,6 +296,8 @@ struct mips_cpu {
     uint32_t mmio_trap;          /* DISCO_TRAP_*: its accesses count as */
     uint32_t code_pages;
     uint32_t code_pages_max;
+    struct line_state *line; /* NULL: the granule is a page */
+    uint32_t line_epoch;
 
     /* --- leaving run --- */
     uint32_t exit_reason;
@@ -407,6 +445,23 @@ enum mips_result mips_store_part(struct mips_cpu *cpu, uint64_t va,
                                  unsigned bytes, bool left, uint64_t reg);
 enum mips_result mips_cache_op(struct mips_cpu *cpu, unsigned op, uint64_t va);
 
+/* --- line.c: the access table by lines of a simulated cache --- */
+/* Follow host->line_epoch.  NOMEM: as before. */
+int mips_line_switch(struct mips_cpu *cpu);
+void mips_line_destroy(struct mips_cpu *cpu);
+/* Ask for the line; its stall becomes time. */
+disco_backend_line *mips_line_ask(struct mips_cpu *cpu, uint64_t memory,
+                                  uint64_t offset, uint64_t gpa,
+                                  uint32_t access);
+/* Code at this slot is fetched: of a line other than before. */
+void mips_line_fetch(struct mips_cpu *cpu, const struct slot *base,
+                     unsigned index);
+void mips_line_flush(struct mips_cpu *cpu, unsigned mode);
+void mips_line_drop_mapped(struct mips_cpu *cpu, unsigned mode);
+void mips_line_drop_page(struct mips_cpu *cpu, unsigned mode, uint64_t va);
+void mips_line_drop_host(struct mips_cpu *cpu, unsigned mode,
+                         const uint8_t *host, bool write_only);
+
 /* --- code.c --- */
 /* Find code for cpu->pc; on RES_OK *page and pc's slot are valid. */
 enum mips_result mips_fetch(struct mips_cpu *cpu, struct code_page **page);
@@ -422,6 +477,8 @@ void mips_code_bury(struct mips_cpu *cpu);
 /* --- interp.c: run until left < 0 or something happens --- */
 void mips_exec_big(struct mips_cpu *cpu);
 void mips_exec_little(struct mips_cpu *cpu);
+void mips_exec_big_line(struct mips_cpu *cpu);
+void mips_exec_little_line(struct mips_cpu *cpu);
 
 /* --- op.c: operations too big for a handler --- */
 void mips_div(struct mips_cpu *cpu, int32_t a, int32_t b);

@@ -52,4 +52,46 @@ static inline uint8_t *access_host(const struct access_entry *e, uint64_t va)
     return (uint8_t *)(e->addend + (uintptr_t)va);
 }
 
+/* --- Line granule --- */
+
+static inline struct line_entry *line_slot(const struct mips_cpu *cpu,
+                                           uint64_t va)
+{
+    uint64_t line = va >> cpu->line->shift;
+
+    return &cpu->line
+                ->data[cpu->mode][(line ^ line >> 11) & (LINE_ENTRIES - 1)];
+}
+
+static inline bool line_readable(const struct line_entry *e)
+{
+    return e->line->name == e->name;
+}
+
+static inline bool line_writable(const struct line_entry *e)
+{
+    return e->line->name == e->name && e->line->rights & DISCO_WRITE;
+}
+
+/* The line is used. */
+static inline uint8_t *line_host(const struct line_entry *e, uint64_t va)
+{
+    e->line->used = ++*e->line->clock;
+    return (uint8_t *)(e->addend + (uintptr_t)va);
+}
+
+/* A line of decoded slots: `base` tells the page. */
+static inline uintptr_t line_key(const struct line_state *l,
+                                 const struct slot *base, uint64_t index)
+{
+    return (uintptr_t)base + (uintptr_t)(index * 4 >> l->shift);
+}
+
+static inline bool line_is_fetched(const struct line_state *l,
+                                   const struct slot *base, uint64_t index)
+{
+    return l->now_key == line_key(l, base, index) &&
+           l->now->name == l->now_name;
+}
+
 #endif

@@ -35,6 +35,26 @@
 #define FAR_PC    (PC_OF(ip) + (uint64_t)(int64_t)ip->imm * 4)
 #define NOT_TAKEN (PC_OF(ip) + 8)
 
+#if LINE_GRANULE
+/* The slot's line is fetched like any: all forms run it. */
+#define UOP_BR(name, condition)                                        \
+    N_##name##_PN : N_##name##_XN : N_##name##_PS : N_##name##_XS:     \
+    {                                                                  \
+        uint64_t a = cpu->gpr[ip->a], b = cpu->gpr[ip->b];             \
+        (void)b;                                                       \
+        if (condition)                                                 \
+            RUN_SLOT(FAR_PC);                                          \
+        RUN_SLOT(NOT_TAKEN);                                           \
+    }                                                                  \
+    N_##name##_PNL : N_##name##_XNL : N_##name##_PSL : N_##name##_XSL: \
+    {                                                                  \
+        uint64_t a = cpu->gpr[ip->a], b = cpu->gpr[ip->b];             \
+        (void)b;                                                       \
+        if (condition)                                                 \
+            RUN_SLOT(FAR_PC);                                          \
+        SKIP_TWO;                                                      \
+    }
+#else
 #define UOP_BR(name, condition)                            \
     N_##name##_PN:                                         \
     {                                                      \
@@ -96,6 +116,7 @@
         }                                                  \
         SKIP_TWO;                                          \
     }
+#endif
 #define UOP_ALU(...)
 #define UOP_OVF(...)
 #define UOP_TRAP(...)

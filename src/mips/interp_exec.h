@@ -1,7 +1,8 @@
 /*
  * interp_exec.h - the interpreter: runs decoded slots until the slice is used
- * up or something needs the outer loop (run.c).  A template: interp_big.c and
- * interp_little.c include it with EXEC_NAME and GUEST_BIG.
+ * up or something needs the outer loop (run.c).  A template: interp_big.c,
+ * interp_little.c and two more include it with EXEC_NAME, GUEST_BIG and, for
+ * the access table by cache lines, LINE_GRANULE.
  *
  * Threaded code.  Every operation exists twice, from interp_ops.h: in the run
  * (label N_x, goes on with the next slot) and as a delay slot (label S_x, goes
@@ -22,17 +23,34 @@
 
 #define PC_OF(p) (base_va + (uint64_t)((p)-base) * 4)
 
+#ifndef LINE_GRANULE
+#define LINE_GRANULE 0
+#endif
+
+/* By lines, code of another line than before must be fetched first. */
+#if LINE_GRANULE
+#define NEED_LINE(otherwise)                                               \
+    do {                                                                   \
+        if (unlikely(!line_is_fetched(line, base, (uint64_t)(ip - base)))) \
+            goto otherwise;                                                \
+    } while (0)
+#else
+#define NEED_LINE(otherwise)
+#endif
+
 /* Charge one instruction and go to it. */
 #define DISPATCH                   \
     do {                           \
         if (unlikely(left-- == 0)) \
             goto out_of_budget;    \
+        NEED_LINE(fetch_line);     \
         goto *run_labels[ip->op];  \
     } while (0)
 #define DISPATCH_SLOT                \
     do {                             \
         if (unlikely(left-- == 0))   \
             goto out_of_budget_slot; \
+        NEED_LINE(fetch_line_slot);  \
         goto *slot_labels[ip->op];   \
     } while (0)
 
@@ -53,6 +71,9 @@ void EXEC_NAME(struct mips_cpu *cpu)
     int64_t extra = 0; /* really left: left + extra; `left` may be cut short */
     struct code_page *page;
     enum mips_result result;
+#if LINE_GRANULE
+    const struct line_state *const line = cpu->line;
+#endif
 
 refetch: /* go on at cpu->pc */
     cpu->left = left + extra;
@@ -124,6 +145,34 @@ bad: /* a slow path did not do the instruction */
     cpu->pc = cpu->cur_pc;
     cpu->delay = cpu->cur_bd;
     return;
+
+#if LINE_GRANULE
+    /* Its stall is time: the outer loop looks before the instruction runs. */
+fetch_line:
+    if (ip->op != OP_PAGE_END) {
+        cpu->left = left + extra + 1;
+        cpu->cur_pc = PC_OF(ip);
+        cpu->cur_bd = false;
+        mips_line_fetch(cpu, base, (unsigned)(ip - base));
+        if (cpu->resync) {
+            cpu->pc = PC_OF(ip);
+            return;
+        }
+    }
+    goto *run_labels[ip->op];
+fetch_line_slot:
+    cpu->left = left + extra + 1;
+    cpu->cur_pc = PC_OF(ip);
+    cpu->cur_bd = true;
+    mips_line_fetch(cpu, base, (unsigned)(ip - base));
+    if (cpu->resync) {
+        cpu->pc = PC_OF(ip);
+        cpu->delay = true;
+        cpu->delay_target = target;
+        return;
+    }
+    goto *slot_labels[ip->op];
+#endif
 
 /* --- In the run --- */
 #define IN_SLOT     false

@@ -58,6 +58,32 @@
     } while (0)
 
 /* Load to `v`, store of `v` at `va`. */
+#if LINE_GRANULE
+#define LOAD_TO(v, va, bytes)                                         \
+    do {                                                              \
+        const struct line_entry *e_ = line_slot(cpu, va);             \
+        if (likely(e_->rtag == ((va) & (line->mask | ((bytes)-1))) && \
+                   line_readable(e_))) {                              \
+            v = GUEST_LOAD_##bytes(line_host(e_, va), GUEST_BIG);     \
+        } else {                                                      \
+            uint64_t got_;                                            \
+            SLOW_HOLD(mips_load_slow(cpu, va, bytes, &got_));         \
+            v = (__typeof__(v))got_;                                  \
+        }                                                             \
+    } while (0)
+#define STORE_FROM(v, va, bytes)                                    \
+    do {                                                            \
+        const struct line_entry *e_ = line_slot(cpu, va);           \
+        uint64_t key_ = (va) & (line->mask | ((bytes)-1));          \
+        if (likely(e_->wtag == key_ && line_writable(e_))) {        \
+            GUEST_STORE_##bytes(line_host(e_, va), v, GUEST_BIG);   \
+        } else if (likely(e_->stag == key_ && line_writable(e_))) { \
+            mips_store_shared(cpu, line_host(e_, va), bytes, v);    \
+        } else {                                                    \
+            SLOW_HOLD(mips_store_slow(cpu, va, bytes, v));          \
+        }                                                           \
+    } while (0)
+#else
 #define LOAD_TO(v, va, bytes)                                         \
     do {                                                              \
         const struct access_entry *e_ = access_slot(cpu, va);         \
@@ -88,6 +114,7 @@
             SLOW_HOLD(mips_store_slow(cpu, va, bytes, v));          \
         }                                                           \
     } while (0)
+#endif
 
 #define UOP_ALU(name, value)     \
     LABEL(name##_R) :            \

@@ -38,8 +38,8 @@ void mips_store_shared(struct mips_cpu *cpu, uint8_t *host, unsigned bytes,
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
-                         uint64_t *value)
+static enum mips_result load_linked(struct mips_cpu *cpu, uint64_t va,
+                                    unsigned bytes, uint64_t *value)
 {
     struct linemon *lm = cpu->host->line_monitor;
     struct place place;
@@ -75,8 +75,9 @@ enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
     return RES_OK;
 }
 
-enum mips_result mips_sc(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
-                         uint64_t value, uint64_t *success)
+static enum mips_result store_conditional(struct mips_cpu *cpu, uint64_t va,
+                                          unsigned bytes, uint64_t value,
+                                          uint64_t *success)
 {
     struct linemon *lm = cpu->host->line_monitor;
     struct place place;
@@ -116,4 +117,33 @@ enum mips_result mips_sc(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
     cpu->ll_valid = false;
     access_code_end(cpu, &place);
     return RES_OK;
+}
+
+/* What a model makes of their stalls: synchronization. */
+static void mark_sync(struct mips_cpu *cpu, uint32_t sync)
+{
+    if (unlikely(cpu->line))
+        cpu->line->sync = sync;
+}
+
+enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
+                         uint64_t *value)
+{
+    enum mips_result result;
+
+    mark_sync(cpu, DISCO_LINE_SYNC);
+    result = load_linked(cpu, va, bytes, value);
+    mark_sync(cpu, 0);
+    return result;
+}
+
+enum mips_result mips_sc(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
+                         uint64_t value, uint64_t *success)
+{
+    enum mips_result result;
+
+    mark_sync(cpu, DISCO_LINE_SYNC);
+    result = store_conditional(cpu, va, bytes, value, success);
+    mark_sync(cpu, 0);
+    return result;
 }

@@ -56,6 +56,7 @@ struct code_page {
     struct code_page *hash_next;
     const uint8_t *host;
     uint64_t frame;
+    uint64_t memory;    /* machine frame, as resolved last */
     uint32_t key;       /* CFG_KEY bits it was decoded under */
     uint32_t transient; /* may change unseen: decoded anew for every step */
     struct slot slot[PAGE_INSNS + 1];

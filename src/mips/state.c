@@ -139,6 +139,8 @@ disco_status mips_load(void *state, const disco_stream *in)
     cpu->left = 0;
     cpu->ll_valid = false;
     cpu->perf_since = cpu->insns;
+    cpu->user_insns = 0;
+    cpu->user_since = cpu->insns;
     mips_mode_update(cpu);
     mips_tables_flush(cpu);
     return DISCO_OK;

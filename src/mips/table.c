@@ -20,9 +20,11 @@ static uint64_t entry_page(const struct access_entry *e)
 
 void mips_table_flush(struct mips_cpu *cpu, struct access_table *table)
 {
-    (void)cpu;
     if (!table->used)
         return;
+    for (unsigned m = 0; cpu->line && m < MODES; m++)
+        if (cpu->tables[m] == table)
+            mips_line_flush(cpu, m);
     for (unsigned i = 0; i < ACCESS_ENTRIES; i++)
         drop_entry(&table->data[i]);
     for (unsigned i = 0; i < FETCH_ENTRIES; i++)
@@ -37,13 +39,6 @@ void mips_tables_flush(struct mips_cpu *cpu)
         mips_table_flush(cpu, cpu->tables[m]);
 }
 
-/* Unmapped kernel addresses do not depend on the ASID. */
-static bool is_unmapped(uint64_t tag)
-{
-    return tag >> 62 == 2 ||
-           tag - UINT64_C(0xffffffff80000000) < UINT64_C(0x40000000);
-}
-
 void mips_tables_drop_asid(struct mips_cpu *cpu)
 {
     for (unsigned m = 0; m < MODES; m++) {
@@ -52,14 +47,16 @@ void mips_tables_drop_asid(struct mips_cpu *cpu)
         if (!t->used)
             continue;
         t->own_tag = NO_TAG;
+        if (cpu->line)
+            mips_line_drop_mapped(cpu, m);
         for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
             struct access_entry *e = &t->data[i];
 
-            if (!is_unmapped(entry_page(e)))
+            if (!mips_is_unmapped(entry_page(e)))
                 drop_entry(e);
         }
         for (unsigned i = 0; i < FETCH_ENTRIES; i++)
-            if (!is_unmapped(t->fetch[i].tag))
+            if (!mips_is_unmapped(t->fetch[i].tag))
                 t->fetch[i].tag = NO_TAG;
     }
 }
@@ -92,10 +89,15 @@ void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes)
         mips_tables_flush(cpu);
         return;
     }
-    for (unsigned m = 0; m < MODES; m++)
-        if (cpu->tables[m]->used)
-            for (uint64_t off = 0; off < bytes; off += PAGE_SIZE)
-                drop_page(cpu->tables[m], (va + off) & PAGE_MASK);
+    for (unsigned m = 0; m < MODES; m++) {
+        if (!cpu->tables[m]->used)
+            continue;
+        for (uint64_t off = 0; off < bytes; off += PAGE_SIZE) {
+            drop_page(cpu->tables[m], (va + off) & PAGE_MASK);
+            if (cpu->line)
+                mips_line_drop_page(cpu, m, (va + off) & PAGE_MASK);
+        }
+    }
 }
 
 void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
@@ -107,6 +109,8 @@ void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
         if (!t->used)
             continue;
         t->own_tag = NO_TAG;
+        if (cpu->line)
+            mips_line_drop_host(cpu, m, host, write_only);
         for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
             struct access_entry *e = &t->data[i];
             uint64_t va = entry_page(e);

@@ -389,6 +389,12 @@ class Errors(Case):
                 (["--cache", "65G"], "--cache 65G"),
                 (["--initrd", "/nonexistent/y"], "/nonexistent/y"),
                 (["--deterministic", "--threads", "2"], "--threads 2"),
+                (["--model", "numa"], "numa is not one of"),
+                (["--model", "ccnuma,speed=1"], "speed=1 is not known"),
+                (["--model", "ccnuma,l2=1Q,ways=2"], "l2=1Q has no good"),
+                (["--model", "ccnuma,uma=1"], "uma=1 is not known"),
+                (["--model", "ccnuma,ways=3"], "ways is not"),
+                (["--model", "ccnuma", "--threads", "2"], "--threads 2"),
                 (["--endian", "little"], "endian")):
             with self.subTest(args=args):
                 self.fails(*args, kernel, text=text)
@@ -396,10 +402,21 @@ class Errors(Case):
         self.fails(kernel, kernel, text="two kernels")
         self.fails("--quiet", text="no kernel")
 
+    def test_model(self):
+        kernel = self.kernel(hello())
+        first, again = (self.stats("--model", "ccnuma,l2=64K,service=0",
+                                   kernel)["model"] for _ in range(2))
+        self.assertEqual(first, again)
+        cpu = first["cpus"][0]
+        self.assertEqual(sum(cpu["ledger"].values()), cpu["cycles"])
+        self.assertGreater(cpu["miss_local"], 0)
+        self.assertEqual(first["nodes"][0]["queue_ns"], 0)
+        slow = self.stats("--model", "ccnuma,local=500", kernel)["model"]
+        self.assertGreater(slow["time_ns"], first["time_ns"])
+
     def test_later_options_are_refused(self):
         kernel = self.kernel(hello())
-        for args in (["--engine", "jit"], ["--model", "ccnuma"],
-                     ["--model", "ccnuma,local=300"], ["--policy", "x"],
+        for args in (["--engine", "jit"], ["--policy", "x"],
                      ["--trace", "x"], ["--gdb", "1234"],
                      ["--disk", "x,cow=y"], ["--disk", "x,cow=y,ro"],
                      ["--net", "user"]):

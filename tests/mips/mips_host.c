@@ -76,6 +76,7 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
         drop_write(v, pfn);
     page->host = page_host(h, pfn);
     page->frame = HOST_FRAME + pfn;
+    page->memory = HOST_FRAME + pfn;
     page->code = h->kind[pfn] == HOST_RAM && load_seq(&h->holders[pfn]);
     page->rights = DISCO_READ;
     if (h->kind[pfn] == HOST_RAM && !page->code)
@@ -189,6 +190,27 @@ static disco_status moncall(void *ctx, uint32_t code, const uint64_t arg[6],
     memcpy(h->call_arg, arg, sizeof(h->call_arg));
     memcpy(result, h->call_result, sizeof(h->call_result));
     return h->call_status;
+}
+
+/* --- A cache that costs nothing: one line a set, each vCPU its own
+ * ----------*/
+
+static uint64_t line_access(void *ctx, uint64_t name, uint64_t gpa,
+                            uint32_t access, disco_backend_line **out)
+{
+    struct host_vcpu *v = ctx;
+    disco_backend_line *line = &v->cache[name % HOST_LINES_HELD];
+
+    (void)gpa;
+    if (line->name != name)
+        line->rights = DISCO_READ;
+    if (access & DISCO_WRITE)
+        line->rights |= DISCO_WRITE;
+    line->name = name;
+    line->used = ++v->uses;
+    line->clock = &v->uses;
+    *out = line;
+    return 0;
 }
 
 /* --- Requests and time
@@ -348,6 +370,9 @@ struct host_vcpu *host_vcpu(struct mips_host *h,
         .log = log_text,
         .alloc = host_alloc,
         .free = host_dealloc,
+        .line_access = line_access,
+        .line_bytes = HOST_LINE_BYTES,
+        .line_epoch = HOST_LINE_BYTES != 0,
     };
     if (ops->create(&v->cb, config, &v->state, NULL))
         return NULL;
@@ -461,7 +486,7 @@ static bool may_store_plainly(struct host_vcpu *v, uint64_t pfn)
     return v->cb.vcpus_max == 1 || v->host->touched[pfn] == 1u << v->index;
 }
 
-static const char *check_tag(struct host_vcpu *v, const struct access_entry *e,
+static const char *check_tag(struct host_vcpu *v, uintptr_t addend, bool plain,
                              uint64_t va, uint32_t access)
 {
     struct mips_host *h = v->host;
@@ -474,13 +499,14 @@ static const char *check_tag(struct host_vcpu *v, const struct access_entry *e,
     pfn = page_of(gpa);
     if (pfn >= h->pages)
         return "access table holds what is no RAM";
-    if ((uint8_t *)(e->addend + (uintptr_t)va) != page_host(h, pfn))
+    if ((uint8_t *)(addend + (uintptr_t)va) !=
+        page_host(h, pfn) + (va & PAGE_OFFSET))
         return "access table shows another page";
     if (access == DISCO_WRITE && h->kind[pfn] != HOST_RAM)
         return "access table allows stores to ROM";
     if (access == DISCO_WRITE && h->holders[pfn])
         return "access table allows stores to code";
-    if (access == DISCO_WRITE && va == e->wtag && !may_store_plainly(v, pfn))
+    if (access == DISCO_WRITE && plain && !may_store_plainly(v, pfn))
         return "access table allows stores that nobody is told of";
     return NULL;
 }
@@ -544,9 +570,18 @@ const char *host_verify(struct host_vcpu *v)
     for (unsigned i = 0; i < ACCESS_ENTRIES && !bad; i++) {
         const struct access_entry *e = &cpu->table->data[i];
 
-        bad = check_tag(v, e, e->rtag, DISCO_READ);
+        bad = check_tag(v, e->addend, true, e->rtag, DISCO_READ);
         if (!bad)
-            bad = check_tag(v, e, e->wtag & e->stag, DISCO_WRITE);
+            bad = check_tag(v, e->addend, e->wtag != NO_TAG, e->wtag & e->stag,
+                            DISCO_WRITE);
+    }
+    for (unsigned i = 0; i < LINE_ENTRIES && cpu->line && !bad; i++) {
+        const struct line_entry *e = &cpu->line->data[cpu->mode][i];
+
+        bad = check_tag(v, e->addend, true, e->rtag, DISCO_READ);
+        if (!bad)
+            bad = check_tag(v, e->addend, e->wtag != NO_TAG, e->wtag & e->stag,
+                            DISCO_WRITE);
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
         bad = check_fetch(v, &cpu->table->fetch[i]);

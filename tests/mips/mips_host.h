@@ -16,8 +16,14 @@
 
 #include "mem/linemon.h"
 
+/* Set by the build: the same tests with the granule of a cache line. */
+#ifndef HOST_LINE_BYTES
+#define HOST_LINE_BYTES 0
+#endif
+
 enum {
     HOST_VCPUS = 4,
+    HOST_LINES_HELD = 64,
     HOST_LOG = 64,
     HOST_MMIO = 0x1c000000, /* window of 16 MiB */
     HOST_MMIO_END = 0x1d000000,
@@ -48,6 +54,8 @@ struct host_vcpu {
     uint32_t polls;   /* atomic; odd bit unused */
     uint32_t running; /* atomic: inside run and not waiting */
     disco_backend_run last;
+    disco_backend_line cache[HOST_LINES_HELD];
+    uint64_t uses;
 };
 
 struct mips_host {
