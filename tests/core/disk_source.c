@@ -8,6 +8,8 @@
 
 #include "base/compiler.h"
 
+enum { WAIT_STEPS = 200000 }; /* some seconds */
+
 void source_init(struct source *s, uint64_t size, uint32_t seed)
 {
     uint64_t i;
@@ -108,7 +110,7 @@ static void done(disco_block_request *request, disco_status status)
     struct disk_io *io = request->device;
 
     io->status = status;
-    add_relaxed(&io->done, 1);
+    add_seq(&io->done, 1);
 }
 
 void disk_resume(const disco_block_backend *disk, struct disk_io *io,
@@ -155,6 +157,16 @@ static void take_pages(disco_machine *machine, struct disk_io *io,
     }
 }
 
+void disk_wait(struct disk_io *io)
+{
+    unsigned spins = 0;
+
+    while (!load_acquire(&io->done) && spins < WAIT_STEPS)
+        wait_step(&spins);
+    if (load_acquire(&io->done) != 1)
+        abort();
+}
+
 disco_status disk_do(disco_machine *machine, const disco_block_backend *disk,
                      uint32_t op, uint64_t offset, void *data, uint64_t bytes,
                      int with_pages)
@@ -163,8 +175,7 @@ disco_status disk_do(disco_machine *machine, const disco_block_backend *disk,
     uint32_t i;
 
     disk_start(disk, &io, op, offset, data, bytes, with_pages);
-    if (io.done != 1)
-        abort();
+    disk_wait(&io);
     if (op == DISCO_BLOCK_READ && with_pages && !io.status)
         take_pages(machine, &io, data);
     else if (op == DISCO_BLOCK_READ)

@@ -49,7 +49,9 @@ void disk_start(const disco_block_backend *disk, struct disk_io *io,
 void disk_resume(const disco_block_backend *disk, struct disk_io *io,
                  uint32_t op, uint64_t offset, void *data, uint64_t bytes,
                  int with_pages);
-/* ... and the status of one that ends at once.  A read with pages is put into
+/* Another thread may be about to end it; ends the program when nobody does. */
+void disk_wait(struct disk_io *io);
+/* Start one, wait, and return its status.  A read with pages is put into
  * `data`, and the pages dropped. */
 disco_status disk_do(disco_machine *machine, const disco_block_backend *disk,
                      uint32_t op, uint64_t offset, void *data, uint64_t bytes,
