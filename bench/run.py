@@ -161,7 +161,8 @@ def bench_api(args):
 
 
 def bench_memory(args):
-    return figures(args, "bench_memory", "bench_fork", "bench_disk")
+    return figures(args, "bench_memory", "bench_fork", "bench_disk",
+                   "bench_packet")
 
 
 BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory}

@@ -28,7 +28,7 @@ enum {
     NET_HEADER_CSUM_OFFSET = 8,
     NET_HEADER_NUM_BUFFERS = 10,
 
-    /* A single page is worth it. */
+    /* A single page is worth it: bench/packet.c. */
     NET_REMAP_MIN_PAGES = 1,
 
     /* Frames up to this are copied out of the guest at once. */
