@@ -497,6 +497,10 @@ typedef struct disco_port_stats {
     uint64_t taken_frames; /* by the port's device */
     uint64_t taken_bytes;
     uint64_t dropped; /* the device's queue was full */
+    /* Of what the device placed in guest memory; disco_nic_stats says why bytes
+     * were copied. */
+    uint64_t remapped_bytes;
+    uint64_t copied_bytes;
 } disco_port_stats;
 /* NOENT: no port has that number. */
 DISCO_API disco_status disco_subnet_port_stats_get(disco_subnet *subnet,

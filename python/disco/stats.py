@@ -168,6 +168,8 @@ class PortStats:
     taken_frames: int
     taken_bytes: int
     dropped: int
+    remapped_bytes: int
+    copied_bytes: int
 
 
 @dataclass(frozen=True)

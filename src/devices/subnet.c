@@ -402,19 +402,40 @@ disco_status disco_subnet_port(disco_subnet *subnet,
     return err;
 }
 
+/* Lock held; let go of while the device is asked. */
+static void add_device_stats(struct port *port, disco_port_stats *stats)
+{
+    disco_nic_stats nic = { .size = sizeof(nic) };
+    disco_nic *of = port->nic;
+    uint32_t i;
+
+    if (!of)
+        return;
+    port->busy++;
+    lock_give(&port->subnet->lock);
+    disco_nic_stats_get(of, &nic);
+    lock_take(&port->subnet->lock);
+    port->busy--;
+    stats->remapped_bytes = nic.rx_remapped_bytes;
+    for (i = 0; i < DISCO_NET_COPY_REASONS; i++)
+        stats->copied_bytes += nic.rx_copied_bytes[i];
+}
+
 disco_status disco_subnet_port_stats_get(disco_subnet *subnet, uint32_t number,
                                          disco_port_stats *out)
 {
     disco_port_stats stats;
-    const struct port *port = NULL;
+    struct port *port = NULL;
 
     if (!subnet || !out)
         return DISCO_E_INVAL;
     lock_take(&subnet->lock);
     if (number < subnet->slots)
         port = subnet->port[number];
-    if (port)
+    if (port) {
         stats = port->stats;
+        add_device_stats(port, &stats);
+    }
     lock_give(&subnet->lock);
     return port ? config_give(out, &stats, sizeof(stats)) : DISCO_E_NOENT;
 }

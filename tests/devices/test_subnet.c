@@ -297,6 +297,8 @@ static void figures_by_port(void **state)
     assert_int_equal(port_stats(f, 0).flooded, 1);
     assert_int_equal(port_stats(f, 0).taken_frames, 1);
     assert_int_equal(port_stats(f, 1).taken_bytes, 60);
+    assert_int_equal(port_stats(f, 1).copied_bytes, 60);
+    assert_int_equal(port_stats(f, 1).remapped_bytes, 0);
     assert_int_equal(port_stats(f, 1).dropped, 1);
     assert_int_equal(port_stats(f, 2).taken_frames, 1);
     assert_int_equal(disco_subnet_port_stats_get(f->subnet, VMS, &s),

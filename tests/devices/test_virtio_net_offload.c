@@ -40,6 +40,7 @@ struct fixture {
     struct side a, b;
     uint32_t packets;
     disco_net_packet last;
+    uint64_t price; /* what pass_on returns; 0: the packet's bytes */
     uint32_t reset; /* the guest resets its device while the packet is out */
 };
 
@@ -52,7 +53,7 @@ static uint64_t pass_on(void *opaque, const disco_net_packet *packet)
     if (f->reset)
         driver_set(&f->a.driver, 0x70, 0);
     disco_nic_deliver_packet(f->b.nic, packet);
-    return packet->bytes;
+    return f->price ? f->price : packet->bytes;
 }
 
 static uint64_t swallow(void *opaque, const disco_net_packet *packet)
@@ -567,6 +568,30 @@ static void reset_while_it_is_out(void **state)
     assert_int_equal(f->packets, 2);
 }
 
+/* What a packet costs the subnet is charged to its sender: a notification does
+ * a bounded part, and the VM's clock must go on before the rest. */
+static void the_price_is_charged(void **state)
+{
+    struct fixture *f = *state;
+    struct driver *d = &f->a.driver;
+    uint32_t i;
+
+    listen(f, F_TAKE | F_MERGE, 20, PAGE, PAGE, 0);
+    f->price = UINT64_MAX;
+    put_headers(f, 100);
+    driver_desc(d, driver_desc_at(TX), 0, TXBUF, 12 + HEADERS, 0, 0);
+    for (i = 0; i < 4; i++)
+        driver_offer(d, TX, 0);
+    driver_notify(d, TX);
+    assert_int_equal(f->packets, 1);
+    fake_advance(f->a.vm, 1, 10);
+    assert_int_equal(f->packets, 1);
+    for (i = 2; i <= 4; i++) {
+        fake_advance(f->a.vm, i * UINT64_C(1000000), 1);
+        assert_int_equal(f->packets, i);
+    }
+}
+
 static void bad_packets(void **state)
 {
     struct fixture *f = *state;
@@ -623,6 +648,7 @@ int main(void)
         T(not_negotiated),
         T(headers_are_read_once),
         T(reset_while_it_is_out),
+        T(the_price_is_charged),
         T(bad_packets),
     };
 
