@@ -190,6 +190,60 @@ static void bench_budget(void)
     drop_guest(&g);
 }
 
+enum { SCHED_SLICES = 200000, SCHED_QUANTUM = 10 };
+
+static double bare_ns(struct guest *g)
+{
+    disco_run run = { .size = sizeof(run), .max_insns = SCHED_QUANTUM };
+    disco_exit exit = { .size = sizeof(exit) };
+    double start = now(CLOCK_THREAD_CPUTIME_ID);
+
+    for (uint32_t i = 0; i < SCHED_SLICES; i++)
+        check(disco_vcpu_run(g->vcpu[i & 1], i & 1, &run, &exit), "run");
+    return (now(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / SCHED_SLICES;
+}
+
+static double scheduled_ns(disco_sched *sched, int by_cpu)
+{
+    disco_exit exit = { .size = sizeof(exit) };
+    double start = now(CLOCK_THREAD_CPUTIME_ID);
+    disco_vcpu *vcpu;
+
+    if (by_cpu)
+        check(disco_sched_run_cpu(sched, DISCO_SCHED_ANY_CPU, SCHED_SLICES,
+                                  &vcpu, &exit),
+              "sched_run_cpu");
+    else
+        check(disco_sched_run(sched, SCHED_SLICES / 2, &vcpu, &exit),
+              "sched_run");
+    return (now(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / SCHED_SLICES;
+}
+
+/* What the scheduler adds to a slice, against a loop over the vCPUs. */
+static void bench_sched(void)
+{
+    disco_sched_config config = { .size = sizeof(config),
+                                  .quantum_insns = SCHED_QUANTUM };
+    double rounds[ROUNDS], any[ROUNDS];
+    disco_sched *sched;
+    struct guest g;
+
+    make_guest(&g, 2, WORDS(mix_loop));
+    check(disco_sched_create(g.machine, &config, &sched), "sched_create");
+    for (int i = 0; i < 2; i++)
+        check(disco_sched_add(sched, g.vcpu[i]), "sched_add");
+    for (int i = 0; i < ROUNDS; i++) {
+        double bare = bare_ns(&g);
+
+        rounds[i] = scheduled_ns(sched, 0) - bare;
+        any[i] = scheduled_ns(sched, 1) - bare;
+    }
+    printf("sched_slice %.1f ns 100\n", median(rounds, ROUNDS));
+    printf("sched_slice_any %.1f ns 100\n", median(any, ROUNDS));
+    disco_sched_destroy(sched);
+    drop_guest(&g);
+}
+
 static void bench_create(void)
 {
     enum { COUNT = 200 };
@@ -273,6 +327,7 @@ int main(void)
     bench_round_trip();
     bench_mmio();
     bench_budget();
+    bench_sched();
     bench_create();
     bench_two_threads();
     return 0;

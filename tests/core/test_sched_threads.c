@@ -88,7 +88,7 @@ static void *drive(void *opaque)
     uint32_t cpu = DISCO_SCHED_ANY_CPU;
     int is_over = 0;
 
-    if (p->cpu != DISCO_SCHED_ANY_CPU)
+    if (__atomic_load_n(&p->cpu, __ATOMIC_SEQ_CST) != DISCO_SCHED_ANY_CPU)
         cpu = __atomic_fetch_add(&p->cpu, 1, __ATOMIC_SEQ_CST);
     while (!is_over) {
         disco_exit e = { .size = sizeof(e) };
