@@ -12,7 +12,7 @@
 
 /* A thread prefers a CPU that it drove last while others wait no longer than
  * this many slices. */
-enum { KEEP_SLICES = 4 };
+enum { KEEP_SLICES = 64 };
 
 /* Who drives: one thread all CPUs, or one of many its own. */
 struct driver {
