@@ -53,10 +53,12 @@ enum {
  * reset        the VM is reset; may be NULL.
  * save, load   device state; NULL = no state.
  * fork         make the copy for the child of disco_vm_fork; NULL = the VM
- *              cannot be forked (but for DISCO_MMIO_EXIT regions).  The child
- *              has its memory and vCPUs; the region is mapped afterwards, with
- *              the same key and the copy as `opaque`, which is then released
- *              like any other.  BUSY when it has requests open.
+ *              cannot be forked, but for DISCO_MMIO_EXIT regions: the child's
+ *              has the same `opaque`, which stays the parent's to release.  The
+ *              child has its memory and vCPUs, and the devices at lower
+ *              addresses; the region is mapped afterwards, with the same key
+ *              and the copy as `opaque`, which is then released like any other.
+ *              BUSY when it has requests open.
  * release      the region goes away; called exactly once; may be NULL.
  */
 typedef struct disco_mmio_ops {

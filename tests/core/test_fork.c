@@ -167,6 +167,28 @@ static void test_devices(void **state)
     assert_int_equal(device.releases, 1);
 }
 
+/* One that only exits has nothing to copy, and is the parent's to release. */
+static void test_exits(void **state)
+{
+    disco_mmio_ops ops = { .size = sizeof(ops),
+                           .flags = DISCO_MMIO_EXIT,
+                           .release = device_release };
+    struct device device = { .tag = 1 };
+    struct fixture f;
+    disco_vm *child;
+
+    (void)state;
+    prepare(&f, NULL);
+    assert_int_equal(
+        disco_vm_map_mmio(f.vm, 0x200000, 8, "exits", &ops, &device, NULL), 0);
+    assert_int_equal(disco_vm_fork(f.vm, NULL, &child), 0);
+    assert_ptr_equal(disco_vm_region_opaque(child, "exits"), &device);
+    assert_int_equal(disco_vm_destroy(child), 0);
+    assert_int_equal(device.releases, 0);
+    fixture_drop(&f);
+    assert_int_equal(device.releases, 1);
+}
+
 static void expect_refusal(struct fixture *f, disco_status status,
                            const char *what)
 {
@@ -270,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_both_go_on),
         cmocka_unit_test(test_the_parent_ends),
         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_exits),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_lives),
