@@ -259,6 +259,8 @@ typedef struct disco_placement_config {
     /*
      * Sampling: every so many cycles a vCPU's translations are dropped (code
      * stays translated), so that pages in use are looked up, and seen, again.
+     * Under a cost model nothing is dropped: its cache misses are counted, one
+     * by one.
      */
     uint64_t sample_cycles; /* 0 = 1,000,000; at least 1000 */
     uint32_t sample_weight; /* accesses that one look-up stands for; 0 = 16 */

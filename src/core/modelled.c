@@ -1,7 +1,7 @@
 /*
  * modelled.c - see modelled.h.
  */
-#include "core/vcpu.h"
+#include "core/placement.h"
 
 #include "base/bits.h"
 
@@ -193,6 +193,8 @@ uint64_t modelled_access(void *ctx, uint64_t name, uint64_t gpa,
     a.time = v->ops->cycles(v->state) + v->modelled.offset;
     *line = model_line(model, &a, &cost);
     stall = cost.wait + cost.latency;
+    if (stall && v->machine->placement)
+        sampling_miss(v, mfn, access);
     if (access & DISCO_LINE_SYNC) {
         model_charge(model, v->cpu, DISCO_LEDGER_SYNC, stall);
     } else {

@@ -40,6 +40,8 @@ void sampling_age(struct disco_vcpu *v);
 /* The backend looked up a page: its mapping, and the node that serves it. */
 void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
                    uint32_t access);
+/* A model's cache missed a line of this frame.  One thread runs vCPUs. */
+void sampling_miss(struct disco_vcpu *v, struct mfn mfn, uint32_t access);
 /* The node for a page that the vCPU touches first.  No lock is held. */
 uint32_t placement_node(struct disco_vcpu *v, struct pfn pfn);
 

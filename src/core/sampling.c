@@ -15,7 +15,8 @@ void sampling_begin(struct disco_vcpu *v)
 {
     const struct placement *p = v->machine->placement;
 
-    v->is_sampled = p && p->is_sampling;
+    /* A model knows the misses: no need to look for accesses. */
+    v->is_sampled = p && p->is_sampling && !v->machine->model;
     if (!v->is_sampled)
         v->sample_left = 0;
 }
@@ -31,7 +32,7 @@ static void flush(struct disco_vcpu *v)
     for (i = 0; i < v->samples.count; i++) {
         item = v->samples.item[i];
         local += item & SAMPLE_LOCAL;
-        weight = p->sample_weight;
+        weight = v->machine->model ? 1 : p->sample_weight;
         counters_add(c, item >> SAMPLE_SHIFT,
                      (uint32_t)(item >> SAMPLE_SHIFT >> MFN_NODE_SHIFT), node,
                      item & SAMPLE_WRITE ? 0 : weight,
@@ -69,15 +70,11 @@ void sampling_age(struct disco_vcpu *v)
     v->sample_left = SAMPLES_PERIOD;
 }
 
-void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
-                   uint32_t access)
+static void note(struct disco_vcpu *v, struct mfn master, uint32_t node,
+                 uint32_t access)
 {
-    struct mfn master = entry_mfn(entry);
     uint64_t item = master.n << SAMPLE_SHIFT;
 
-    v->sample_left--;
-    if (entry & MAP_FOREIGN)
-        return;
     if (access & DISCO_WRITE)
         item |= SAMPLE_WRITE;
     if (node == v->node)
@@ -85,6 +82,26 @@ void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
     v->samples.item[v->samples.count++] = item;
     if (v->samples.count == SAMPLES_MAX)
         flush(v);
+}
+
+void sampling_miss(struct disco_vcpu *v, struct mfn mfn, uint32_t access)
+{
+    struct frames *frames = &v->machine->mem.frames;
+    struct mfn master = mfn;
+
+    if (mfn_node(mfn) >= frames->nodes)
+        return;
+    if (frame_of(frames, mfn)->state == FRAME_REPLICA)
+        master.n = frame_of(frames, mfn)->master;
+    note(v, master, mfn_node(mfn), access);
+}
+
+void sampling_note(struct disco_vcpu *v, uint64_t entry, uint32_t node,
+                   uint32_t access)
+{
+    v->sample_left--;
+    if (!(entry & MAP_FOREIGN))
+        note(v, entry_mfn(entry), node, access);
 }
 
 uint32_t placement_node(struct disco_vcpu *v, struct pfn pfn)
