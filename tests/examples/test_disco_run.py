@@ -416,7 +416,7 @@ class Errors(Case):
 
     def test_later_options_are_refused(self):
         kernel = self.kernel(hello())
-        for args in (["--engine", "jit"], ["--policy", "x"],
+        for args in (["--engine", "jit"],
                      ["--trace", "x"], ["--gdb", "1234"],
                      ["--disk", "x,cow=y"], ["--disk", "x,cow=y,ro"],
                      ["--net", "user"]):
