@@ -1,7 +1,7 @@
 #!/bin/bash
 # Boot Linux in a VM and run a checked load in it.
 #
-# usage: linux.sh DISCO-RUN SOURCE-ROOT load|stress|disk|nfs DISCO-RUN-OPTION...
+# usage: linux.sh DISCO-RUN SOURCE-ROOT load|stress|disk|nfs|placement DISCO-RUN-OPTION...
 # Skipped (77) when no built guest is found (see scripts/lib.sh), or when the
 # guest found lacks what a test needs.
 set -eu
@@ -63,6 +63,21 @@ mount -t ext4 /dev/vda /mnt;md5sum /mnt/x;umount /mnt" \
         --disk "$tmp/disk" "$@")
     sums=$(grep -Eo '[0-9a-f]{32}  /mnt/x' <<<"$text")
     [ "$(wc -l <<<"$sums")" = 2 ] && [ "$(sort -u <<<"$sums" | wc -l)" = 1 ]
+    ;;
+placement)
+    boot "workload 8 4" "$@" --stats "$tmp/stats" >/dev/null
+    python3 - "$tmp/stats" <<'END'
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as f:
+    stats = json.load(f)
+local = sum(n["sampled_local"] for n in stats["nodes"])
+remote = sum(n["sampled_remote"] for n in stats["nodes"])
+share = local / (local + remote)
+print(f"local share {share:.3f}", stats["placement"], file=sys.stderr)
+sys.exit(stats["exit_status"] != 0 or share < 0.6)
+END
     ;;
 nfs)
     has nfs-demo || exit 77
