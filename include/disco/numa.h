@@ -55,16 +55,21 @@ DISCO_API disco_status disco_topology_parse(const char *text,
                                             disco_error *err);
 
 /*
- * Read a topology from what `lstopo --of xml` writes, up to 16 MiB; or take the
- * host's own.  Nodes without memory get the default.  Both use hwloc, which
- * reads environment variables of its own (HWLOC_*).
- * Errors: UNSUPPORTED (built without hwloc: DISCO_CAP_HWLOC), INVAL, CORRUPT
- * (not a topology), RANGE, NOMEM.  Thread: any.
+ * Read a topology from what `lstopo --of xml` writes, up to 16 MiB.  Nodes
+ * without memory get the default; distances are the first matrix of latencies.
+ * err->where is the offset of what is wrong.  Errors: INVAL, CORRUPT (not such
+ * a topology), RANGE (more than a machine can have), NOMEM.  Thread: any.
  */
 DISCO_API disco_status disco_topology_import_xml(const void *xml,
                                                  uint64_t bytes,
                                                  disco_topology *out,
                                                  disco_error *err);
+
+/*
+ * Take the host's own, through hwloc, which reads environment variables
+ * (HWLOC_*).  Errors: UNSUPPORTED (built without hwloc: DISCO_CAP_HWLOC), as
+ * above.  Thread: any.
+ */
 DISCO_API disco_status disco_topology_import_host(disco_topology *out,
                                                   disco_error *err);
 

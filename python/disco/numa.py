@@ -44,7 +44,7 @@ class Topology:
 
     @classmethod
     def from_xml(cls, xml) -> "Topology":
-        """From hwloc's XML; UnsupportedError when built without hwloc."""
+        """From hwloc's XML."""
         data = xml.encode() if isinstance(xml, str) else bytes(xml)
         return cls._fill(lib.disco_topology_import_xml, data, len(data))
 

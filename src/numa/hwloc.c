@@ -1,6 +1,6 @@
 /*
- * hwloc.c - topologies from hwloc's XML and from the host, and memory bound to
- * the host's nodes.  The only file that knows hwloc.
+ * hwloc.c - the host's own topology, and memory bound to its nodes.  The only
+ * file that knows hwloc.
  */
 #include "base/error.h"
 #include "numa/hostnuma.h"
@@ -16,8 +16,6 @@
 #include "base/bits.h"
 #include "base/config.h"
 #include "mem/addr.h"
-
-enum { XML_BYTES_MAX = 16 << 20 };
 
 struct hostnuma {
     hwloc_topology_t topology;
@@ -135,51 +133,6 @@ static disco_status open_hwloc(hwloc_topology_t *h, disco_error *err)
     return 0;
 }
 
-/* hwloc wants the terminating NUL counted in. */
-static char *terminated(const void *xml, uint64_t bytes)
-{
-    char *copy = malloc(bytes + 1);
-
-    if (copy) {
-        memcpy(copy, xml, bytes);
-        copy[bytes] = '\0';
-    }
-    return copy;
-}
-
-disco_status disco_topology_import_xml(const void *xml, uint64_t bytes,
-                                       disco_topology *out, disco_error *err)
-{
-    hwloc_topology_t h;
-    disco_status status;
-    char *copy;
-
-    if (!xml || !out || !bytes || bytes > XML_BYTES_MAX)
-        return error_fill(err, DISCO_E_INVAL, bytes,
-                          "topology: XML of %llu bytes, not from 1 to 16 MiB",
-                          (unsigned long long)bytes);
-    if (memchr(xml, '\0', bytes - 1))
-        return error_fill(err, DISCO_E_CORRUPT, 0,
-                          "topology: a NUL inside the XML");
-    copy = terminated(xml, bytes);
-    if (!copy)
-        return error_fill(err, DISCO_E_NOMEM, bytes,
-                          "topology: no host memory");
-    status = open_hwloc(&h, err);
-    if (status)
-        goto done;
-    if (hwloc_topology_set_xmlbuffer(h, copy, (int)bytes + 1) ||
-        hwloc_topology_load(h))
-        status = error_fill(err, DISCO_E_CORRUPT, 0,
-                            "topology: hwloc cannot read the XML");
-    else
-        status = convert(h, out, err);
-    hwloc_topology_destroy(h);
-done:
-    free(copy);
-    return status;
-}
-
 disco_status disco_topology_import_host(disco_topology *out, disco_error *err)
 {
     hwloc_topology_t h;
@@ -258,15 +211,6 @@ static disco_status absent(disco_error *err)
 {
     return error_fill(err, DISCO_E_UNSUPPORTED, 0,
                       "topology: the library was built without hwloc");
-}
-
-disco_status disco_topology_import_xml(const void *xml, uint64_t bytes,
-                                       disco_topology *out, disco_error *err)
-{
-    (void)xml;
-    (void)bytes;
-    (void)out;
-    return absent(err);
 }
 
 disco_status disco_topology_import_host(disco_topology *out, disco_error *err)
