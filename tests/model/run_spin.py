@@ -16,20 +16,22 @@ RIGHT = [
     ('two vCPUs, a mover', ['-DDEVICE=0']),
     ('two vCPUs, a device', ['-DMOVER=0']),
     ('a vCPU, a device, a mover', ['-DRUN_VCPUS=1']),
-    ('a vCPU that does more, a device',
-     ['-DRUN_VCPUS=1', '-DMOVER=0', '-DOPS=2']),
-    ('a vCPU that does more, a mover',
-     ['-DRUN_VCPUS=1', '-DDEVICE=0', '-DOPS=2']),
+    ('a busy vCPU, a device', ['-DRUN_VCPUS=1', '-DMOVER=0', '-DOPS=2']),
+    ('a busy vCPU, a mover', ['-DRUN_VCPUS=1', '-DDEVICE=0', '-DOPS=2']),
+    ('a busy vCPU, a busy mover',
+     ['-DRUN_VCPUS=1', '-DDEVICE=0', '-DOPS=3', '-DAPART=1', '-DMOVES=2']),
 ]
 WRONG = [
     ('no wait', ['-DBUG=1', '-DDEVICE=0']),
-    ('RUNNING after the request is read', ['-DBUG=2', '-DDEVICE=0']),
+    ('RUNNING after the request is read',
+     ['-DBUG=2', '-DRUN_VCPUS=1', '-DDEVICE=0', '-DOPS=2']),
     ('old translations after a wait', ['-DBUG=3', '-DOPS=2', '-DDEVICE=0']),
     ('marked before copies are over', ['-DBUG=4', '-DRUN_VCPUS=1']),
     ('waits without being parked', ['-DBUG=5', '-DDEVICE=0']),
     ('a new translation while it moves', ['-DBUG=6', '-DDEVICE=0']),
-    ('served before it is dropped', ['-DBUG=7', '-DDEVICE=0']),
-    ('an item that does not fit is lost', ['-DBUG=8', '-DDEVICE=0']),
+    ('an item that does not fit is lost',
+     ['-DBUG=7', '-DRUN_VCPUS=1', '-DDEVICE=0', '-DOPS=3', '-DAPART=1',
+      '-DMOVES=2']),
 ]
 DEPTH = '-m100000'
 TIMEOUT_S = 900

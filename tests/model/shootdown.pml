@@ -20,8 +20,7 @@
 #define BUG_MARK_FIRST   4 /* MOVING is set before copies under way are over */
 #define BUG_NOT_PARKED   5 /* a shooter waits without being parked */
 #define BUG_NO_MOVING    6 /* a new translation is made while the page moves */
-#define BUG_EARLY_SERVED 7 /* served is said before translations are dropped */
-#define BUG_LOST_ITEM    8 /* what does not fit into the queue is forgotten */
+#define BUG_LOST_ITEM    7 /* what does not fit into the queue is forgotten */
 
 #ifndef OPS
 #define OPS 2 /* of each vCPU */
@@ -34,6 +33,12 @@
 #endif
 #ifndef RUN_VCPUS
 #define RUN_VCPUS 2
+#endif
+#ifndef MOVES
+#define MOVES 1 /* of the mover, of page 0 and 1 in turns */
+#endif
+#ifndef APART
+#define APART 0 /* 1: the pages have frames of their own at first */
 #endif
 #define VCPUS  2
 #define PAGES  2
@@ -160,10 +165,8 @@ inline serve(server)
         last = posted[server];
         request[server] = false
     };
-    if
-    :: BUG == BUG_EARLY_SERVED -> served[server] = last; drop(server, got)
-    :: else -> drop(server, got); served[server] = last
-    fi
+    drop(server, got);
+    served[server] = last
 }
 
 /* --- move.c; the lock is held before and after --- */
@@ -337,6 +340,14 @@ inline poll(polled)
     od
 }
 
+inline poll_after(served_one)
+{
+    if
+    :: BUG != BUG_NO_POLL -> skip; poll(served_one)
+    :: else
+    fi
+}
+
 /* code_store_begin, a store, code_store_end */
 inline code_store(cpu, code)
 {
@@ -377,16 +388,12 @@ proctype vcpu(byte v)
         n++;
         select(p : 0 .. 1);
         if
-        :: skip; access(v, p, true)
-        :: skip; access(v, p, false)
-        :: skip; code_store(v, p)
+        :: skip; access(v, p, true); poll_after(v)
+        :: skip; access(v, p, false); poll_after(v)
+        :: skip; code_store(v, p); poll_after(v)
         :: skip; callback(v)
         fi;
         /* Straight on to an instruction that needs no service. */
-        if
-        :: BUG != BUG_NO_POLL -> skip; poll(v)
-        :: else
-        fi;
         if
         :: TLB(v, 1 - p) != NONE -> use(v, 1 - p, false)
         :: TLB(v, 1 - p) != NONE && may_store[v * PAGES + 1 - p] ->
@@ -429,32 +436,37 @@ proctype device()
     over++
 }
 
-/* page_migrate of the frame behind page 0, wherever it is mapped. */
+/* page_migrate of the frame behind a page, wherever it is mapped. */
 proctype mover()
 {
     bool want[VCPUS];
-    byte ticket[VCPUS], to, f;
+    byte ticket[VCPUS], to, f, n;
 
-    lock_take();
-    frame_take(to);
-    frame_isolate(0, f, HOST);
-    lock_give();
-    content[to] = content[f];
-    lock_take();
-    atomic {
-        maps[to] = maps[f];
-        maps[f] = 0;
-        if
-        :: frame[0] == f -> frame[0] = to; moving[0] = false
-        :: else
-        fi;
-        if
-        :: frame[1] == f -> frame[1] = to; moving[1] = false
-        :: else
-        fi;
-        given[f] = false
-    };
-    lock_give();
+    do
+    :: n < MOVES ->
+        lock_take();
+        frame_take(to);
+        frame_isolate(n % 2, f, HOST);
+        lock_give();
+        content[to] = content[f];
+        lock_take();
+        atomic {
+            maps[to] = maps[f];
+            maps[f] = 0;
+            if
+            :: frame[0] == f -> frame[0] = to; moving[0] = false
+            :: else
+            fi;
+            if
+            :: frame[1] == f -> frame[1] = to; moving[1] = false
+            :: else
+            fi;
+            given[f] = false;
+            n++
+        };
+        lock_give()
+    :: else -> break
+    od;
     over++
 }
 
@@ -469,6 +481,16 @@ init
         tlb[3] = NONE;
         given[0] = true;
         maps[0] = 2;
+        if
+        :: APART ->
+            frame[1] = 1;
+            given[1] = true;
+            maps[0] = 1;
+            maps[1] = 1;
+            write[0] = true;
+            write[1] = true
+        :: else
+        fi;
         run vcpu(0);
         if
         :: RUN_VCPUS == 2 -> run vcpu(1)
