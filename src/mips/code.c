@@ -86,12 +86,19 @@ void mips_code_decode(struct mips_cpu *cpu, const struct slot *base,
         container_of((struct slot *)base, struct code_page, slot[0]);
     bool big = page->key & CFG_KEY_BIG;
     const uint32_t *words = (const uint32_t *)(const void *)page->host;
-    uint32_t next = 0;
+    uint32_t isa = cpu->model->isa, next = 0, after = 0;
+    struct slot *slot = &page->slot[index];
 
     if (index + 1 < PAGE_INSNS)
         next = GUEST_LOAD_4(&words[index + 1], big);
-    predecode(&page->slot[index], GUEST_LOAD_4(&words[index], big), next, index,
-              page->key, cpu->model->isa);
+    predecode(slot, GUEST_LOAD_4(&words[index], big), next, index, page->key,
+              isa);
+    if (slot->op < OP_FUSED)
+        return;
+    /* It uses the next slot's operands. */
+    if (index + 2 < PAGE_INSNS)
+        after = GUEST_LOAD_4(&words[index + 2], big);
+    predecode(slot + 1, next, after, index + 1, page->key, isa);
 }
 
 static struct code_page *find_page(struct mips_cpu *cpu, uint64_t frame)

@@ -37,7 +37,9 @@
 
 #if LINE_GRANULE
 /* The slot's line is fetched like any: all forms run it. */
+#define FUSED_LABEL(branch, meaning, form) N_##branch##_F_##meaning##_##form:
 #define UOP_BR(name, condition)                                        \
+    FUSED_SLOTS(FUSED_LABEL, name)                                     \
     N_##name##_PN : N_##name##_XN : N_##name##_PS : N_##name##_XS:     \
     {                                                                  \
         uint64_t a = cpu->gpr[ip->a], b = cpu->gpr[ip->b];             \
@@ -55,7 +57,26 @@
         SKIP_TWO;                                                      \
     }
 #else
+/* The delay slot's operation is known: no dispatch for it. */
+#define FUSED_R cpu->gpr[ip[1].b]
+#define FUSED_I ((uint64_t)(int64_t)ip[1].imm)
+#define FUSED_BRANCH(branch, meaning, form)                                 \
+    N_##branch##_F_##meaning##_##form:                                      \
+    {                                                                       \
+        uint64_t a = cpu->gpr[ip->a], b = cpu->gpr[ip->b];                  \
+        bool taken = br_##branch(a, b);                                     \
+        if (unlikely(left-- == 0)) {                                        \
+            target = taken ? FAR_PC : NOT_TAKEN;                            \
+            ip++;                                                           \
+            goto out_of_budget_slot;                                        \
+        }                                                                   \
+        cpu->gpr[ip[1].d] = alu_##meaning(cpu->gpr[ip[1].a], FUSED_##form); \
+        if (taken)                                                          \
+            TAKEN_NEAR;                                                     \
+        SKIP_TWO;                                                           \
+    }
 #define UOP_BR(name, condition)                            \
+    FUSED_SLOTS(FUSED_BRANCH, name)                        \
     N_##name##_PN:                                         \
     {                                                      \
         uint64_t a = cpu->gpr[ip->a], b = cpu->gpr[ip->b]; \

@@ -54,6 +54,31 @@
         goto *slot_labels[ip->op];   \
     } while (0)
 
+/* What fused operations are made of. */
+#define UOP_ALU(name, value)                                               \
+    static inline MAYBE_UNUSED uint64_t alu_##name(uint64_t a, uint64_t b) \
+    {                                                                      \
+        return (value);                                                    \
+    }
+#define UOP_OVF(...)
+#define UOP_BR(name, condition)                                       \
+    static inline MAYBE_UNUSED bool br_##name(uint64_t a, uint64_t b) \
+    {                                                                 \
+        (void)b;                                                      \
+        return (condition);                                           \
+    }
+#define UOP_TRAP(...)
+#define UOP_LOAD(...)
+#define UOP_STORE(...)
+#define UOP_FP3(...)
+#define UOP_FP2(...)
+#define UOP_FP4(...)
+#define UOP_FCMP(...)
+#define UOP_JUMP(...)
+#define UOP_FOP(...)
+#define UOP_OP(...)
+#include "mips/uop.def"
+
 void EXEC_NAME(struct mips_cpu *cpu)
 {
     static const void *const run_labels[OP_COUNT] = {
@@ -215,7 +240,10 @@ fetch_line_slot:
 #include "mips/interp_ops.h"
 
     /* A branch in a delay slot: undefined, here reserved. */
+#undef FUSED_LABEL
+#define FUSED_LABEL(branch, meaning, form) S_##branch##_F_##meaning##_##form:
 #define UOP_BR(name, ...)                                         \
+    FUSED_SLOTS(FUSED_LABEL, name)                                \
     S_##name##_PN : S_##name##_PS : S_##name##_XN : S_##name##_XS \
         : S_##name##_PNL : S_##name##_PSL : S_##name##_XNL : S_##name##_XSL:
 #define UOP_ALU(...)
@@ -231,6 +259,8 @@ fetch_line_slot:
 #define UOP_JUMP(name) S_##name:
 #define UOP_OP(...)
 #include "mips/uop.def"
+N_FUSED:
+S_FUSED:
 S_EDGE:
 S_PAGE_END:
     SAVE;

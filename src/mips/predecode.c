@@ -130,6 +130,48 @@ static bool available(const struct insn_info *info, uint32_t word, uint32_t key,
     return true;
 }
 
+/* Which of FUSED_SLOTS an operation is, or -1. */
+static int fused_index(uint16_t op)
+{
+#define FUSED_NAME(branch, meaning, form) OP_##meaning##_##form,
+    static const uint16_t ops[] = { FUSED_SLOTS(FUSED_NAME, NONE) };
+#undef FUSED_NAME
+
+    for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
+        if (ops[i] == op)
+            return (int)i;
+    return -1;
+}
+
+/* A branch with Some delay slot, in this page: one operation for both? */
+static uint16_t fused_op(uint16_t op, uint16_t slot_op)
+{
+    int i = fused_index(slot_op);
+
+    if (i < 0)
+        return op;
+    switch (op) {
+#define UOP_ALU(...)
+#define UOP_OVF(...)
+#define UOP_BR(name, ...) \
+    case OP_##name##_PS:  \
+        return (uint16_t)(OP_##name##_F_ADD64_I + i);
+#define UOP_TRAP(...)
+#define UOP_LOAD(...)
+#define UOP_STORE(...)
+#define UOP_FP3(...)
+#define UOP_FP2(...)
+#define UOP_FP4(...)
+#define UOP_FCMP(...)
+#define UOP_JUMP(...)
+#define UOP_FOP(...)
+#define UOP_OP(...)
+#include "mips/uop.def"
+    default:
+        return op;
+    }
+}
+
 static void set_branch(struct slot *s, const struct insn_info *info,
                        uint32_t word, uint32_t next, unsigned index)
 {
@@ -337,6 +379,7 @@ void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
     const struct insn_info *info = &insn_info[id];
     enum uop uop = insn_uop[id];
     const struct uop_info *u = &uops[uop];
+    struct slot slot;
 
     *s = (struct slot){ .op = u->op, .word = word };
     if (id == INSN_RESERVED || !available(info, word, key, isa)) {
@@ -347,11 +390,13 @@ void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
         s->op = OP_EDGE;
         return;
     }
-    if (info->class == INSN_CLASS_BRANCH && uop != UOP_BAL)
+    if (info->class == INSN_CLASS_BRANCH && uop != UOP_BAL) {
         set_branch(s, info, word, next, index);
-    else if (info->flags & INSN_F_SLOT)
+        predecode(&slot, next, 0, index + 1, key, isa);
+        s->op = fused_op(s->op, slot.op);
+    } else if (info->flags & INSN_F_SLOT) {
         set_jump(s, info, word, uop);
-    else {
+    } else {
         set_operands(s, info, u, word, key);
         set_variant(s, id);
         if (is_nop(s, info, word))

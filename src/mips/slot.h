@@ -11,9 +11,30 @@
 enum { PAGE_INSNS = 1024 };
 
 /*
+ * What a branch within the page does together with its delay slot in one
+ * operation: X(branch, meaning, form) for the delay slots that compilers like.
+ */
+#define FUSED_SLOTS(X, branch) \
+    X(branch, ADD64, I)        \
+    X(branch, ADD32, I)        \
+    X(branch, OR, R)           \
+    X(branch, OR, I)           \
+    X(branch, AND, I)          \
+    X(branch, LTU, I)          \
+    X(branch, LTU, R)          \
+    X(branch, LTS, R)          \
+    X(branch, ADD64, R)        \
+    X(branch, ADD32, R)        \
+    X(branch, SUB32, R)        \
+    X(branch, SUB64, R)        \
+    X(branch, SLL64, I)        \
+    X(branch, SLL32, I)
+
+/*
  * Operations of the interpreter.  OP_DECODE is 0: a zeroed page decodes itself
  * as it is run.  Branches come in forms: target in the same Page or eXternal,
- * delay slot a Nop or Some instruction, and Likely.
+ * delay slot a Nop or Some instruction, and Likely;
+ * and Fused with it.
  */
 enum slot_op {
     OP_DECODE,
@@ -34,7 +55,24 @@ enum slot_op {
 #define UOP_FOP(name, kind)  OP_##name,
 #define UOP_OP(name)         OP_##name,
 #include "mips/uop.def"
-    OP_EDGE, /* branch in the last word of a page */
+    OP_EDGE,  /* branch in the last word of a page */
+    OP_FUSED, /* none; those from here on use the operands of two slots */
+#define FUSED_OP(branch, meaning, form) OP_##branch##_F_##meaning##_##form,
+#define UOP_ALU(...)
+#define UOP_OVF(...)
+#define UOP_BR(name, ...) FUSED_SLOTS(FUSED_OP, name)
+#define UOP_TRAP(...)
+#define UOP_LOAD(...)
+#define UOP_STORE(...)
+#define UOP_FP3(...)
+#define UOP_FP2(...)
+#define UOP_FP4(...)
+#define UOP_FCMP(...)
+#define UOP_JUMP(...)
+#define UOP_FOP(...)
+#define UOP_OP(...)
+#include "mips/uop.def"
+#undef FUSED_OP
     OP_COUNT
 };
 

@@ -108,6 +108,15 @@ static void test_delay_slots(void **state)
     assert_int_equal(GPR(v, 12), 1);
     run_exactly(v, 5);
     assert_int_equal(GPR(v, 12), 1);
+    /* The same with two kinds of work, the slot's operands alone changing. */
+    HOST_CODE(v->host, TEST_CODE, BRANCH(BNE, 0, 8, 2), RRI(DADDIU, 12, 12, 1),
+              NOP_WORD, MEM(SW, 9, 4, 8), BRANCH(BEQ, 0, 0, -5), NOP_WORD);
+    SET_PC(v, KSEG0(TEST_CODE));
+    SET_GPR(v, 9, RRI(DADDIU, 13, 12, 7));
+    for (int i = 0; i < 10; i++)
+        run_exactly(v, 1); /* every stop between branch and slot */
+    assert_int_equal(GPR(v, 12), 2);
+    assert_int_equal(GPR(v, 13), 9);
     /* A store in a slot that changes the target. */
     HOST_CODE(v->host, TEST_CODE, BRANCH(BEQ, 0, 0, 2), MEM(SW, 9, 12, 8),
               NOP_WORD, LI(13, 1));
