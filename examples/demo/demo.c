@@ -141,6 +141,7 @@ static int run(disco_machine *machine, disco_sched *sched, struct guest *guests,
             fprintf(stderr, "disco-demo: time is up\n");
             return 1;
         }
+        must(machine, disco_placement_tick(machine, 0, NULL), "placement");
         must(machine, disco_sched_run(sched, 16, &vcpu, &exit_info), "run");
         if (vcpu) {
             handle_exit(sched, guests, vcpu, &exit_info);
@@ -220,12 +221,15 @@ int main(int argc, char **argv)
         guest_load(&guests[i], &kernel, &initrd, options.append);
     }
     sched = make_sched(machine, guests);
+    /* Disco's own policy: pages go to the node that uses them. */
+    must(machine, disco_placement_start(machine, NULL), "placement");
     failed = run(machine, sched, guests, options.timeout_s);
     for (uint32_t i = 0; i < DEMO_VMS; i++) {
         console_flush(&guests[i]);
         failed |= !guests[i].done || guests[i].status != 0;
     }
     summary_print(machine, guests);
+    memory_print(machine, guests);
 
     disco_sched_destroy(sched);
     for (uint32_t i = 0; i < DEMO_VMS; i++)

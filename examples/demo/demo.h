@@ -75,7 +75,8 @@ void console_flush(struct guest *guest);
 int console_drive(struct guest *guests, uint32_t count);
 extern const struct step linux_script[DEMO_VMS][8];
 
-/* summary.c */
+/* summary.c, memory.c: the two tables at the end */
 void summary_print(disco_machine *machine, struct guest *guests);
+void memory_print(disco_machine *machine, struct guest *guests);
 
 #endif
