@@ -30,6 +30,9 @@ static disco_status check_config(disco_machine_config *c, disco_error *err)
         return error_fill(err, DISCO_E_INVAL, c->cpus_per_node,
                           "machine: %u CPUs per node, at most %d",
                           c->cpus_per_node, TOPOLOGY_NODE_CPUS_MAX);
+#ifdef DISCO_HOSTILE
+    c->flags |= DISCO_MACHINE_VERIFY;
+#endif
     if (!c->node_bytes)
         c->node_bytes = NODE_BYTES_DEFAULT;
     if (!is_aligned(c->node_bytes, PAGE_BYTES) || c->node_bytes > GPA_END)

@@ -38,10 +38,23 @@ static int count_in(int32_t *count, uint32_t limit, int32_t *before)
     int32_t n = load_relaxed(count);
 
     do {
+        *before = n;
         if (n < 0 || (limit && (uint32_t)n >= limit))
             return 0;
     } while (!cas_seq(count, &n, n + 1));
-    *before = n;
+    return 1;
+}
+
+/* The same for the machine; walks that the library makes are waited for. */
+static int count_in_machine(struct disco_machine *m, int32_t *before)
+{
+    unsigned spins = 0;
+
+    while (!count_in(&m->running, machine_is_serial(m), before)) {
+        if (*before >= 0 || !(m->config.flags & DISCO_MACHINE_VERIFY))
+            return 0;
+        wait_step(&spins);
+    }
     return 1;
 }
 
@@ -63,11 +76,11 @@ static disco_status enter(struct disco_vcpu *v, uint32_t cpu)
 {
     struct disco_machine *m = v->machine;
     uint64_t self = thread_id(), nobody = CPU_FREE;
-    int32_t before;
+    int32_t before = 0;
 
     if (!own(v, self))
         return busy(v, "it runs already");
-    if (!count_in(&m->running, machine_is_serial(m), &before)) {
+    if (!count_in_machine(m, &before)) {
         store_seq(&v->owner, OWNER_FREE);
         return busy(v, "another vCPU runs on the deterministic or modelled "
                        "machine, or the machine is being verified");

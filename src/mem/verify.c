@@ -186,7 +186,8 @@ static int rights_fit(const struct disco_region *r, const struct frame *f,
 
     if (!f->maps || ((entry & MAP_FOREIGN) != 0) != (f->state == FRAME_FOREIGN))
         return 0;
-    if (((entry & MAP_REPLICATED) != 0) != (f->state == FRAME_REPLICATED))
+    if (((entry & MAP_REPLICATED) != 0) != (f->state == FRAME_REPLICATED) &&
+        !f->is_moving)
         return 0;
     return writes == (may && !shared) && cow == (may && shared);
 }

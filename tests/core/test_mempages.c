@@ -244,8 +244,9 @@ static void test_share_counts(void **state)
         set_reg(disco_vm_vcpu(r[i].vm, 0), DISCO_REG_GPR(2), gpa[i]);
         set_reg(disco_vm_vcpu(r[i].vm, 0), DISCO_REG_GPR(3), 0);
         set_reg(disco_vm_vcpu(r[i].vm, 0), DISCO_REG_GPR(4), COUNTS);
-        pthread_create(&thread[i], NULL, count, &r[i]);
     }
+    for (i = 0; i < 2; i++)
+        pthread_create(&thread[i], NULL, count, &r[i]);
     while (!__atomic_load_n(&r[0].done, __ATOMIC_SEQ_CST) ||
            !__atomic_load_n(&r[1].done, __ATOMIC_SEQ_CST))
         disco_page_migrate(f.vm, 0x3000, ++n & 1);

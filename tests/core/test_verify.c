@@ -1,6 +1,7 @@
 /*
  * test_verify.c - the consistency walks find what is wrong.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "core/vcpu.h"
@@ -111,6 +112,40 @@ static void test_backend_is_asked(void **state)
     fixture_drop(&f);
 }
 
+/* The walks after calls get in nobody's way. */
+static void *run_often(void *arg)
+{
+    disco_run run = { .size = sizeof(run), .max_insns = 1 };
+    disco_exit e = { .size = sizeof(e) };
+    disco_vcpu *v = arg;
+    int i;
+
+    for (i = 0; i < 500; i++)
+        if (disco_vcpu_run(v, disco_vcpu_index(v), &run, &e))
+            return arg;
+    return NULL;
+}
+
+static void test_walks_with_threads(void **state)
+{
+    static const uint32_t spin[] = { TOY(TOY_JMP, 0, 0, 0) };
+    struct fixture_config c = { .vcpus = 2, .flags = DISCO_MACHINE_VERIFY };
+    pthread_t thread[2];
+    struct fixture f;
+    void *failed;
+    int i;
+
+    (void)state;
+    fixture_make(&f, &c, spin, 1);
+    for (i = 0; i < 2; i++)
+        pthread_create(&thread[i], NULL, run_often, f.vcpu[i]);
+    for (i = 0; i < 2; i++) {
+        pthread_join(thread[i], &failed);
+        assert_null(failed);
+    }
+    fixture_drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_code_mark),
         cmocka_unit_test(test_lost_frame),
         cmocka_unit_test(test_backend_is_asked),
+        cmocka_unit_test(test_walks_with_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
