@@ -77,6 +77,17 @@ def test_byte_order(vm, start):
     assert vcpu.regs["t1"] == 0x44332211
 
 
+def test_registers_that_stand_for_memory(vm, start):
+    with pytest.raises(disco.InvalidError):
+        vm.map_mmio(g.DEVICE, 16, "dev", read=lambda a: 7, untrapped=True)
+    vm.map_mmio(g.DEVICE, 4096, "dev", read=lambda a: 7, untrapped=True)
+    vcpu = start(READ_FIRST, break_exit=True, mode=disco.Mode.DISCO)
+    vcpu.run(100)
+    assert vcpu.regs["t1"] == 7
+    traps = vcpu.stats().traps
+    assert traps["cp0_page"] == 1 and traps["mmio"] == 0
+
+
 def test_negative_values(vm):
     vm.map_mmio(g.DEVICE, 16, "dev", read=lambda a: -1)
     assert vm.mmio_read(g.DEVICE, 2) == 0xffff

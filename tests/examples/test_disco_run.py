@@ -379,6 +379,7 @@ class Errors(Case):
                 (["--max-insns", "1e6"], "--max-insns 1e6"),
                 (["--net", "wifi"], "--net wifi"),
                 (["--console-vm", "1"], "--console-vm 1"),
+                (["--console", "serial"], "--console serial"),
                 (["--cpu-model", "R2000"], "--cpu-model R2000"),
                 (["--quiet=yes"], "--quiet"),
                 (["--wat"], "--wat"),
