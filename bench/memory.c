@@ -275,16 +275,30 @@ static void start_vcpus(struct world *w, uint32_t vcpus)
     }
 }
 
+/* The vCPUs use the page again: those of other threads, and `own` of ours. */
+static void use_page(struct world *w, uint32_t own)
+{
+    disco_run run = { .size = sizeof(run), .max_insns = 20000 };
+    disco_exit exit = { .size = sizeof(exit) };
+    struct timespec pause = { 0, 100000 };
+    uint32_t i;
+
+    if (!own)
+        nanosleep(&pause, NULL);
+    for (i = 0; i < own; i++)
+        check(disco_vcpu_run(w->vcpu[i], i, &run, &exit), "run");
+}
+
 /* CPU time of one migration and one replication, waiting included. */
-static void move_page(struct world *w, double *migrate, double *replicate)
+static void move_page(struct world *w, uint32_t own, double *migrate,
+                      double *replicate)
 {
     enum { MOVES = 300 };
-    struct timespec pause = { 0, 100000 };
     double start, sum = 0;
     int i;
 
     for (i = 0; i < MOVES; i++) {
-        nanosleep(&pause, NULL); /* the vCPUs use the page again */
+        use_page(w, own);
         start = now();
         check(disco_page_migrate(w->vm, DATA_PA, (uint32_t)~i & 1), "migrate");
         sum += now() - start;
@@ -292,7 +306,7 @@ static void move_page(struct world *w, double *migrate, double *replicate)
     *migrate = sum / MOVES;
     sum = 0;
     for (i = 0; i < MOVES; i++) {
-        nanosleep(&pause, NULL);
+        use_page(w, own);
         start = now();
         check(disco_page_replicate(w->vm, DATA_PA, 1), "replicate");
         sum += now() - start;
@@ -301,28 +315,26 @@ static void move_page(struct world *w, double *migrate, double *replicate)
     *replicate = sum / MOVES;
 }
 
+/* Half of the vCPUs run on this thread, between the moves; a single one on the
+ * other. */
 static void moves(uint32_t vcpus, const char *migrate_name,
                   const char *replicate_name)
 {
     double migrate[ROUNDS], replicate[ROUNDS];
-    uint32_t threads = vcpus < 2 ? 1 : 2, i;
-    struct driver d[2];
-    pthread_t thread[2];
+    uint32_t own = vcpus / 2;
+    struct driver d;
+    pthread_t thread;
     struct world w;
     int stop = 0, r;
 
     make(&w, 2, vcpus);
     start_vcpus(&w, vcpus);
-    for (i = 0; i < threads; i++) {
-        d[i] =
-            (struct driver){ &w, i * vcpus / threads, vcpus / threads, &stop };
-        pthread_create(&thread[i], NULL, drive, &d[i]);
-    }
+    d = (struct driver){ &w, own, vcpus - own, &stop };
+    pthread_create(&thread, NULL, drive, &d);
     for (r = 0; r < ROUNDS; r++)
-        move_page(&w, &migrate[r], &replicate[r]);
+        move_page(&w, own, &migrate[r], &replicate[r]);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-    for (i = 0; i < threads; i++)
-        pthread_join(thread[i], NULL);
+    pthread_join(thread, NULL);
     report(migrate_name, median(migrate), "ns", 5000);
     report(replicate_name, median(replicate), "ns", 5000);
     drop(&w);
@@ -338,7 +350,7 @@ static void shootdowns(void)
     make(&w, 2, 1);
     touch(w.vm, 512);
     for (r = 0; r < ROUNDS; r++)
-        move_page(&w, &all[r], &replicate);
+        move_page(&w, 0, &all[r], &replicate);
     check(disco_move_stats_get(w.machine, &s), "stats");
     report("migrate-idle", median(all), "ns", 5000);
     report("migrate-idle-shootdown",
