@@ -240,7 +240,7 @@ disco_status mem_take(struct mem *mem, uint32_t node, uint32_t how,
         parked = park_if_running(self);
         if (status == DISCO_E_STATE)
             status = mem_grow(mem, &g);
-        else if (reclaim(mem, node))
+        else if (!(how & FRAME_STRICT) && reclaim(mem, node))
             status = 0;
         if (parked)
             shoot_unpark(self);

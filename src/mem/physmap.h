@@ -184,9 +184,10 @@ void physmap_set(struct physmap *pm, struct pfn pfn, uint64_t entry);
 void frame_release(struct mem *mem, struct mfn mfn);
 
 /*
- * A LOOSE frame as frame_take, growing the pool and asking others to give
- * memory back.  0 or NOMEM.  Called and returns with mem->lock, dropped in
- * between; `self` as in physmap_touch.
+ * A LOOSE frame as frame_take, growing the pool and, unless STRICT, asking
+ * others to give memory back: a page that moves is not worth what they hold.  0
+ * or NOMEM.  Called and returns with mem->lock, dropped in between; `self` as
+ * in physmap_touch.
  */
 disco_status mem_take(struct mem *mem, uint32_t node, uint32_t how,
                       struct shoot_vcpu *self, struct mfn *mfn);
