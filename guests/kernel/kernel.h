@@ -62,6 +62,7 @@ void expect(int good, const char *what);
 
 /* The stages. */
 void check_memory(void);
+void check_copies(void);
 void check_ipis(void);
 void check_clock(void);
 void check_locks(void);
@@ -78,6 +79,8 @@ uint64_t mm_free_bytes(void);
 /* A zeroed page, NULL when there is none. */
 void *page_alloc(void);
 void page_free(void *page);
+/* Whole pages; mapped instead of copied where the monitor can. */
+void page_copy(void *to, const void *from);
 /* 1 when the monitor offers calls. */
 extern int have_monitor;
 

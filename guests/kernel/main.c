@@ -46,6 +46,7 @@ int guest_main(void)
     say_hello();
     cpus_start();
     check_memory();
+    check_copies();
     check_ipis();
     check_clock();
     check_locks();

@@ -221,11 +221,12 @@ static inline void spin_unlock(uint32_t *lock)
 
 /* --- Monitor calls (disco mode) ------------------------------------------ */
 
-/* The instruction itself, with a constant code and one argument; v0. */
-#define MONITOR_CALL(code, a)                                                \
+/* The instruction itself, with a constant code and its arguments; v0. */
+#define MONITOR_CALL(code, a) MONITOR_CALL2(code, a, 0)
+#define MONITOR_CALL2(code, a, b)                                            \
     ({                                                                       \
         register uint64_t a0_ __asm__("$4") = (a);                           \
-        register uint64_t a1_ __asm__("$5") = 0;                             \
+        register uint64_t a1_ __asm__("$5") = (b);                           \
         register int64_t v0_ __asm__("$2") = DISCO_HC_E_UNKNOWN;             \
         __asm__ volatile(".word %3"                                          \
                          : "+r"(v0_)                                         \
