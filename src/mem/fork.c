@@ -71,7 +71,9 @@ disco_status physmap_fork(struct physmap *from, struct physmap *to,
     /* No vCPU runs: all serve it before they store again. */
     shoot_wave_init(&wave);
     shoot_post(&wave, &from->vcpus, from->vcpus.mask, &item, NULL);
-    for (leaf = 0; leaf < from->root_count && !status; leaf++) {
+    /* Beyond the child's regions the parent had some once: nothing is there. */
+    for (leaf = 0; leaf < from->root_count && leaf < to->root_count && !status;
+         leaf++) {
         if (!from->root[leaf])
             continue;
         pfn.n = leaf * MAP_LEAF;

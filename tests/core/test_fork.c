@@ -229,6 +229,24 @@ static void test_refusals(void **state)
     fixture_drop(&f);
 }
 
+/* The parent had memory further up, once. */
+static void test_unmapped_memory(void **state)
+{
+    disco_region *r;
+    struct fixture f;
+    disco_vm *child;
+
+    (void)state;
+    prepare(&f, NULL);
+    assert_int_equal(disco_vm_map_ram(f.vm, 1 << 30, 1 << 20, &r), 0);
+    assert_int_equal(disco_mem_write(f.vm, 1 << 30, "x", 1), 0);
+    assert_int_equal(disco_region_unmap(r), 0);
+    assert_int_equal(disco_vm_fork(f.vm, NULL, &child), 0);
+    finish(child);
+    assert_int_equal(disco_vm_destroy(child), 0);
+    fixture_drop(&f);
+}
+
 /* Every allocation fails once: no child, nothing lost. */
 static void test_no_memory(void **state)
 {
@@ -294,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_exits),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_unmapped_memory),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_lives),
     };
