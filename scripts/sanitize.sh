@@ -22,7 +22,7 @@ for kind; do
     esac
     dir=$build-$kind
     configure "$dir" -Db_sanitize=$flags -Db_lundef=false -Dpython=disabled \
-        -Dhostile=true -Doptimization=1
+        -Doptimization=1
     say "building with $flags"
     build_all "$dir"
     meson test -C "$dir" --no-rebuild --setup=sanitize --print-errorlogs ||
