@@ -6,8 +6,32 @@
 
 void keep_set(struct mem *mem, struct mfn *keep, struct mfn mfn)
 {
+    struct frame *frame;
+
+    mem_lock(mem);
     *keep = mfn;
-    share_set_home(mem, mfn, keep);
+    frame = frame_of(&mem->frames, mfn);
+    if (!frame->home)
+        frame->home = keep;
+    mem_unlock(mem);
+}
+
+/* A move that began before has the old name until it ends. */
+struct mfn keep_hold(struct mem *mem, const struct mfn *keep)
+{
+    unsigned spins = 0;
+    struct mfn mfn;
+
+    mem_lock(mem);
+    while (frame_of(&mem->frames, *keep)->is_moving) {
+        mem_unlock(mem);
+        wait_step(&spins);
+        mem_lock(mem);
+    }
+    mfn = *keep;
+    frame_of(&mem->frames, mfn)->holds++;
+    mem_unlock(mem);
+    return mfn;
 }
 
 void keep_drop(struct mem *mem, struct mfn *keep)

@@ -13,12 +13,11 @@
 /* The caller's reference to the frame goes into *keep. */
 void keep_set(struct mem *mem, struct mfn *keep, struct mfn mfn);
 
-/* One more reference to it, for the caller: until that is dropped the frame
- * stays where it is. */
-static inline struct mfn keep_hold(struct mem *mem, const struct mfn *keep)
-{
-    return share_hold_home(mem, keep);
-}
+/*
+ * One more reference to it, for the caller: until that is dropped the frame
+ * stays where it is.  Waits for a move under way, so not by a RUNNING vCPU.
+ */
+struct mfn keep_hold(struct mem *mem, const struct mfn *keep);
 
 /* The end of the kept reference. */
 void keep_drop(struct mem *mem, struct mfn *keep);

@@ -154,6 +154,22 @@ disco_status frame_isolate(struct physmap *pm, struct pfn pfn, int to_move,
     return 0;
 }
 
+disco_status frame_isolate_for(struct physmap *pm, struct pfn pfn,
+                               uint32_t node, int to_move,
+                               struct shoot_vcpu *self, uint64_t *entry,
+                               struct mfn *to)
+{
+    disco_status status;
+
+    status = mem_take(pm->mem, node, FRAME_STRICT | FRAME_DIRTY, self, to);
+    if (status)
+        return status;
+    status = frame_isolate(pm, pfn, to_move, self, entry);
+    if (status)
+        frame_give(&pm->mem->frames, *to);
+    return status;
+}
+
 void frame_settle(struct mem *mem, struct frame *frame, struct mfn mfn,
                   uint64_t keep, uint64_t add)
 {
@@ -258,14 +274,9 @@ static disco_status migrate(struct physmap *pm, struct pfn pfn, uint32_t node,
         return status;
     if (mfn_node(entry_mfn(entry)) == node && !(entry & MAP_REPLICATED))
         return 0;
-    status = mem_take(mem, node, FRAME_STRICT | FRAME_DIRTY, self, &to);
+    status = frame_isolate_for(pm, pfn, node, 1, self, &entry, &to);
     if (status)
         return status;
-    status = frame_isolate(pm, pfn, 1, self, &entry);
-    if (status) {
-        frame_give(&mem->frames, to);
-        return status;
-    }
     move_content(mem, entry_mfn(entry), to, clock);
     move_clock_end(clock, &mem->migrate);
     return 0;

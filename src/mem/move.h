@@ -40,6 +40,15 @@ disco_status frame_isolate(struct physmap *pm, struct pfn pfn, int to_move,
 void frame_settle(struct mem *mem, struct frame *frame, struct mfn mfn,
                   uint64_t keep, uint64_t add);
 
+/*
+ * A LOOSE frame on exactly this node for what is behind the page, and then
+ * frame_isolate.  After an error nothing is taken.
+ */
+disco_status frame_isolate_for(struct physmap *pm, struct pfn pfn,
+                               uint32_t node, int to_move,
+                               struct shoot_vcpu *self, uint64_t *entry,
+                               struct mfn *to);
+
 /* Take a page off the map; it reads as zeroes.  Locks itself. */
 disco_status page_release(struct physmap *pm, struct pfn pfn,
                           struct shoot_vcpu *self);

@@ -82,14 +82,9 @@ static disco_status replicate(struct physmap *pm, struct pfn pfn, uint32_t node,
 
     status = may_replicate(pm, pfn, node);
     if (!status)
-        status = mem_take(mem, node, FRAME_STRICT | FRAME_DIRTY, self, &to);
+        status = frame_isolate_for(pm, pfn, node, 0, self, &entry, &to);
     if (status)
         return status;
-    status = frame_isolate(pm, pfn, 0, self, &entry);
-    if (status) {
-        frame_give(&mem->frames, to);
-        return status;
-    }
     /* Things may have changed while we waited. */
     status = may_replicate(pm, pfn, node);
     if (status) {

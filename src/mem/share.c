@@ -181,31 +181,6 @@ void share_drop(struct mem *mem, struct mfn mfn)
     mem_unlock(mem);
 }
 
-disco_status share_set_home(struct mem *mem, struct mfn mfn, struct mfn *home)
-{
-    struct frame *frame = frame_of(&mem->frames, mfn);
-    disco_status status = 0;
-
-    mem_lock(mem);
-    if (home && frame->home)
-        status = DISCO_E_EXISTS;
-    else
-        frame->home = home;
-    mem_unlock(mem);
-    return status;
-}
-
-struct mfn share_hold_home(struct mem *mem, const struct mfn *home)
-{
-    struct mfn mfn;
-
-    mem_lock(mem);
-    mfn = *home;
-    frame_of(&mem->frames, mfn)->holds++;
-    mem_unlock(mem);
-    return mfn;
-}
-
 int share_is_held(struct mem *mem, struct mfn mfn)
 {
     const struct frame *frame;

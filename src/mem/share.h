@@ -33,17 +33,6 @@ disco_status share_map(struct physmap *pm, struct pfn pfn, struct mfn mfn,
 void share_hold(struct mem *mem, struct mfn mfn);
 void share_drop(struct mem *mem, struct mfn mfn);
 
-/*
- * The caller's reference is stored in *home and may be changed there, with
- * mem->lock, when the frame moves.  One home a frame: EXISTS for a second.
- * NULL takes it back.
- */
-disco_status share_set_home(struct mem *mem, struct mfn mfn, struct mfn *home);
-
-/* One more reference to the frame that *home names now: it stays in place
- * until that is dropped. */
-struct mfn share_hold_home(struct mem *mem, const struct mfn *home);
-
 /* Is there a frame of this name, and does somebody refer to it? */
 int share_is_held(struct mem *mem, struct mfn mfn);
 /* References and mappings besides the caller's own one. */
