@@ -18,7 +18,6 @@ libfdt-dev:libfdt.h
 libhwloc-dev:hwloc.h
 libcmocka-dev:cmocka.h
 python3-cffi:py-cffi
-python3-dev:py-headers
 python3-pytest:py-pytest
 python3-dev:/usr/include/python3.*/Python.h
 g++:g++
@@ -41,13 +40,11 @@ have_header() {
 
 have() {
     case $1 in
-    py-cffi)
-        /usr/bin/python3 -c 'import cffi' 2>/dev/null ||
-            python3 -c 'import cffi' 2>/dev/null
+    py-*) # in one interpreter, whichever
+        /usr/bin/python3 -c 'import cffi, pytest' 2>/dev/null ||
+            python3 -c 'import cffi, pytest' 2>/dev/null
         ;;
-    py-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;
     /*) ls -d $1 >/dev/null 2>&1 ;;
-    py-headers) ls /usr/include/python3*/Python.h >/dev/null 2>&1 ;;
     *.h) have_header "$1" ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac
