@@ -21,6 +21,7 @@ enum { VMS_MAX = 256, CPUS_MAX = 32, NODES_MAX = 64, THREADS_MAX = 256 };
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
 #define MEMORY_MAX ((uint64_t)64 << 30)
+enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 1 << 30 };
 
 int option_fail(struct parser *p, const char *format, ...)
 {
@@ -193,6 +194,16 @@ static int set_cache(struct parser *p)
     return 0;
 }
 
+static int set_code_cache(struct parser *p)
+{
+    if (take_size(p, &p->options->code_cache_bytes))
+        return -1;
+    if (p->options->code_cache_bytes < CODE_CACHE_MIN ||
+        p->options->code_cache_bytes > CODE_CACHE_MAX)
+        return bad_value(p, "not from 1M to 1G");
+    return 0;
+}
+
 static int set_append(struct parser *p)
 {
     p->options->append = p->value;
@@ -277,9 +288,9 @@ static int set_engine(struct parser *p)
 
     if (take_choice(p, "interp|jit", &kind))
         return -1;
-    /* With a JIT the library picks it by itself. */
     if (kind == 1 && !disco_cap(DISCO_CAP_JIT))
         return unsupported(p);
+    p->options->engine = kind ? DISCO_ENGINE_JIT : DISCO_ENGINE_INTERP;
     return 0;
 }
 
@@ -411,6 +422,7 @@ static int set_help(struct parser *p)
 static const struct option_row rows[] = {
     { "--append", 1, set_append },
     { "--cache", 1, set_cache },
+    { "--code-cache", 1, set_code_cache },
     { "--console", 1, set_console },
     { "--console-vm", 1, set_console_vm },
     { "--cpu-model", 1, set_cpu_model },

@@ -37,6 +37,7 @@ const char *options_help(void)
            "                        VM's number; cow: writes are the VM's own\n"
            "                        and gone at the end\n"
            "  --cache SIZE          memory for disk blocks (an eighth of all)\n"
+           "  --code-cache SIZE     host memory for translated code (32M)\n"
            "  --net none|subnet[,mtu=N]\n"
            "                        network card, repeatable; a subnet joins\n"
            "                        all VMs (none; the MTU is 65520)\n"

@@ -39,11 +39,13 @@ struct options {
     const char *initrd;
     struct disk_option disk[DISKS_MAX];
     uint32_t disks;
-    uint64_t cache_bytes; /* as in disco_machine_config; 0 = default */
-    uint32_t nets;        /* NICs of every VM, all on one subnet */
-    uint32_t net_mtu;     /* told to the guests */
-    const char *pcap;     /* file that records the subnet, or NULL */
-    uint32_t mode;        /* DISCO_MODE_* */
+    uint64_t cache_bytes;      /* as in disco_machine_config; 0 = default */
+    uint32_t nets;             /* NICs of every VM, all on one subnet */
+    uint32_t net_mtu;          /* told to the guests */
+    const char *pcap;          /* file that records the subnet, or NULL */
+    uint32_t mode;             /* DISCO_MODE_* */
+    uint32_t engine;           /* DISCO_ENGINE_* */
+    uint64_t code_cache_bytes; /* as in disco_machine_config; 0 = default */
     uint32_t l2tlb;
     uint32_t threads;
     uint32_t memory_order;

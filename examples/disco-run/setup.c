@@ -126,6 +126,7 @@ static int open_machine(struct runner *runner)
     config.wake_opaque = runner;
     config.seed = o->seed;
     config.cache_bytes = o->cache_bytes;
+    config.code_cache_bytes = o->code_cache_bytes;
     if (disco_machine_create(&config, &runner->machine, &err))
         return runner_fail(runner, "cannot make the machine: %s", err.text);
     disco_machine_stats_get(runner->machine, &stats);
@@ -182,6 +183,7 @@ static int open_board(struct guest *guest)
         .size = sizeof(vcpu),
         .model = o->cpu_model,
         .mode = o->mode,
+        .engine = o->engine,
         .l2tlb = o->l2tlb,
         .order = runner->order,
     };

@@ -244,6 +244,14 @@ static void put_cache(FILE *f, disco_machine *machine)
             s.copied_refused_bytes);
 }
 
+/* What runs the guests' instructions: the same for all. */
+static const char *engine_name(const struct runner *runner)
+{
+    disco_vcpu *vcpu = disco_vm_vcpu(runner->guest[0].vm, 0);
+
+    return disco_vcpu_engine(vcpu) == DISCO_ENGINE_JIT ? "jit" : "interp";
+}
+
 static void put_all(FILE *f, struct runner *runner, int exit_status)
 {
     const struct options *o = runner->options;
@@ -253,7 +261,7 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     fputs("{\n  \"kernel\": ", f);
     put_text(f, o->kernel);
     fprintf(f, ",\n  \"engine\": \"%s\", \"mode\": \"%s\", \"threads\": %u,\n",
-            disco_cap(DISCO_CAP_JIT) ? "jit" : "interp",
+            engine_name(runner),
             o->mode == DISCO_MODE_DISCO ? "disco" : "exact", runner->threads);
     fprintf(f, "  \"deterministic\": %s, \"seed\": %" PRIu64 ",\n",
             o->is_deterministic ? "true" : "false", o->seed);

@@ -154,7 +154,21 @@ typedef struct disco_backend_host {
                             uint32_t access, disco_backend_line **line);
     uint32_t line_bytes; /* a power of two, 32..4096 */
     uint32_t line_epoch;
+    void *shared; /* what ops->machine_begin made, or NULL */
 } disco_backend_host;
+
+/* What a backend may use for all its vCPUs of a machine. */
+typedef struct disco_backend_machine {
+    uint32_t size;
+    uint32_t reserved;
+    void *ctx;
+    /* As of disco_backend_host. */
+    void *(*alloc)(void *ctx, uint64_t bytes);
+    void (*free)(void *ctx, void *ptr, uint64_t bytes);
+    /* Host memory that did not come from alloc: more (bytes) or less. */
+    void (*account)(void *ctx, int64_t bytes);
+    uint64_t code_cache_bytes; /* limit for translated code */
+} disco_backend_machine;
 
 typedef struct disco_backend_run {
     uint64_t max_insns;    /* in: > 0 */
@@ -222,6 +236,17 @@ typedef struct disco_backend_ops {
     disco_status (*load)(void *state, const disco_stream *in);
     /* Check that held translations agree with the monitor; 0 or INTERNAL. */
     disco_status (*verify)(void *state, disco_error *err);
+    /* As disco_vcpu_set_engine and disco_vcpu_engine; NULL: there is one. */
+    disco_status (*set_engine)(void *state, uint32_t engine);
+    uint32_t (*engine)(void *state);
+    /*
+     * Before the first vCPU and after the last: something that all vCPUs of the
+     * backend in a machine share (disco_backend_host.shared).  `machine` lives
+     * until machine_end returns.  Both NULL: nothing.  Thread: the only one.
+     */
+    disco_status (*machine_begin)(const disco_backend_machine *machine,
+                                  void **shared);
+    void (*machine_end)(void *shared);
 } disco_backend_ops;
 
 /*

@@ -24,7 +24,8 @@ enum {
     DISCO_MACHINE_HOST_NODES = 4
 };
 
-enum { DISCO_CACHE_NONE = 1 /* disco_machine_config.cache_bytes */ };
+/* disco_machine_config.cache_bytes and code_cache_bytes. */
+enum { DISCO_CACHE_NONE = 1 };
 
 typedef struct disco_machine_config {
     uint32_t size;
@@ -60,6 +61,12 @@ typedef struct disco_machine_config {
      * Such frames are given up when memory runs out.
      */
     uint64_t cache_bytes;
+    /*
+     * Host memory for translated code, of all vCPUs together: 1 MiB to 1 GiB, 0
+     * = 32 MiB, DISCO_CACHE_NONE = the JIT is not used.  What does not fit is
+     * translated again.
+     */
+    uint64_t code_cache_bytes;
 } disco_machine_config;
 
 /*

@@ -20,6 +20,13 @@ enum { DISCO_DEFAULT = 0, DISCO_ON = 1, DISCO_OFF = 2 };
 
 enum { DISCO_FP_IEEE = 0, DISCO_FP_R10000 = 1 };
 
+/* What executes instructions.  The guest cannot tell which it is. */
+enum {
+    DISCO_ENGINE_BEST = 0,   /* the fastest that this host has */
+    DISCO_ENGINE_INTERP = 1, /* the reference */
+    DISCO_ENGINE_JIT = 2     /* translation to host code; DISCO_CAP_JIT */
+};
+
 typedef struct disco_vcpu_config {
     uint32_t size;
     uint32_t flags;         /* 0 */
@@ -31,13 +38,15 @@ typedef struct disco_vcpu_config {
     uint32_t order;         /* DISCO_BIG (default) or DISCO_LITTLE */
     uint32_t fp;            /* DISCO_FP_*: denormals computed or trapped */
     uint32_t break_exit;    /* non-zero: BREAK instructions leave with BREAK */
+    uint32_t engine;        /* DISCO_ENGINE_* */
+    uint32_t reserved;
 } disco_vcpu_config;
 
 /*
  * Create a vCPU in reset state, parked (runs return PARKED) until
  * disco_vcpu_start.  Its index is the number of vCPUs before it.  `config` may
  * be NULL.  Errors: INVAL, NOENT (backend or model), RANGE (too many),
- * VERSION, NOMEM.  Thread: quiesced.
+ * UNSUPPORTED (engine), VERSION, NOMEM.  Thread: quiesced.
  */
 DISCO_API disco_status disco_vcpu_create(disco_vm *vm,
                                          const disco_vcpu_config *config,
@@ -176,6 +185,16 @@ enum { DISCO_WATCHES = 4 };
 DISCO_API disco_status disco_vcpu_set_watch(disco_vcpu *vcpu, uint32_t index,
                                             uint64_t gpa, uint64_t bytes,
                                             uint32_t access);
+
+/*
+ * Let another engine (DISCO_ENGINE_*) run the vCPU from its next run on.
+ * Errors: INVAL, UNSUPPORTED (this host or backend does not have it).
+ * Thread: owner, not while it runs.
+ */
+DISCO_API disco_status disco_vcpu_set_engine(disco_vcpu *vcpu, uint32_t engine);
+/* The one in use: INTERP or JIT; 0 for NULL or a backend that has but one.
+ * Thread: owner. */
+DISCO_API uint32_t disco_vcpu_engine(const disco_vcpu *vcpu);
 
 /*
  * Set a CPU interrupt line.  MIPS: 0..4 are the hardware lines IP2..IP6.

@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 from ._raw import lib
 
 __all__ = [
-    "Status", "Order", "Access", "LogLevel", "Capability", "ExitReason",
+    "Status", "Order", "Access", "LogLevel", "Capability", "Engine", "ExitReason",
     "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "NetCopy", "RegClass",
     "TlbPart", "Trap", "PlaceAction", "Refusal",
     "RegionKind", "PageFlags", "PageKind", "BlockOp", "DiskMode",
@@ -68,6 +68,13 @@ class Capability(IntEnum):
     DETERMINISTIC = lib.DISCO_CAP_DETERMINISTIC
     L2TLB = lib.DISCO_CAP_L2TLB
     HWLOC = lib.DISCO_CAP_HWLOC
+
+
+class Engine(IntEnum):
+    """What executes instructions."""
+    BEST = lib.DISCO_ENGINE_BEST
+    INTERP = lib.DISCO_ENGINE_INTERP
+    JIT = lib.DISCO_ENGINE_JIT
 
 
 class ExitReason(IntEnum):

@@ -99,6 +99,7 @@ class Machine(PlacementMixin, Closable):
     wake           called with a VCPU that became runnable; may only wake the
                    host's loop
     cache_bytes    memory for disk blocks that no VM maps (0: an eighth; 1: none)
+    code_cache_bytes   host memory for translated code (0: 32 MiB; 1: no JIT)
     allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
 
     close() closes its VMs, subnets, schedulers and unused back ends first.
@@ -116,6 +117,7 @@ class Machine(PlacementMixin, Closable):
                  clock: Optional[Callable[[], int]] = None,
                  wake: Optional[Callable[..., None]] = None, seed: int = 0,
                  cpu_hz: int = 0, cache_bytes: int = 0,
+                 code_cache_bytes: int = 0,
                  allocator: Any = None) -> None:
         vcpus: Dict[Any, Core] = {}
 
@@ -143,6 +145,7 @@ class Machine(PlacementMixin, Closable):
             "nodes": nodes, "cpus_per_node": cpus_per_node,
             "node_bytes": node_bytes, "seed": seed, "cpu_hz": cpu_hz,
             "cache_bytes": cache_bytes,
+            "code_cache_bytes": code_cache_bytes,
         })
         if shape is not None:
             config.topology = shape

@@ -21,6 +21,8 @@ RAW_ONLY = {
     "disco_backend_ops": "see disco_machine_add_backend",
     "disco_backend_host": "see disco_machine_add_backend",
     "disco_backend_page": "see disco_machine_add_backend",
+    "disco_backend_machine": "see disco_machine_add_backend",
+    "disco_py_backend_machine_*": "see disco_machine_add_backend",
     "disco_backend_run": "see disco_machine_add_backend",
     "disco_backend_line": "see disco_machine_add_backend",
     "DISCO_BEHIND_*": "see disco_machine_add_backend",

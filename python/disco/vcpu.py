@@ -11,7 +11,7 @@ from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
 from ._native import (MASK64, ONE, Closable, Core, pending, raise_pending,
                       running, take_pending, text_arg)
 from ._raw import ffi, lib
-from .constants import (NEVER, REG_PC, Access, ExitReason, FloatingPoint, Mode,
+from .constants import (NEVER, REG_PC, Access, Engine, ExitReason, FloatingPoint, Mode,
                         Order, RegClass, Switchable, reg)
 from .errors import InvalidError, last_error
 from .stats import VcpuStats, from_struct
@@ -35,6 +35,7 @@ class VcpuConfig:
     order            byte order; 0 = big
     fp               FloatingPoint
     break_exit       BREAK instructions leave with ExitReason.BREAK
+    engine           Engine; BEST: the fastest that this host has
     """
     backend: Optional[str] = None
     model: Optional[str] = None
@@ -44,6 +45,7 @@ class VcpuConfig:
     order: int = Order.BIG
     fp: int = FloatingPoint.IEEE
     break_exit: bool = False
+    engine: int = Engine.BEST
 
     def struct(self) -> Tuple[Any, list]:
         """disco_vcpu_config, and what must live as long."""
@@ -54,7 +56,7 @@ class VcpuConfig:
             "model": text_arg(self.model, keep), "mode": self.mode,
             "l2tlb": self.l2tlb, "l2tlb_entries": self.l2tlb_entries,
             "order": self.order, "fp": self.fp,
-            "break_exit": int(self.break_exit)})
+            "break_exit": int(self.break_exit), "engine": self.engine})
         return config, keep
 
 
@@ -367,6 +369,15 @@ class VCPU(Closable):
 
     def clear_watch(self, index: int) -> None:
         self._call(lib.disco_vcpu_set_watch, index, 0, 0, 0)
+
+    @property
+    def engine(self) -> Engine:
+        """What executes its instructions; may be set between two runs."""
+        return Engine(self._get(lib.disco_vcpu_engine))
+
+    @engine.setter
+    def engine(self, engine: int) -> None:
+        self._call(lib.disco_vcpu_set_engine, engine)
 
     def set_irq(self, line: int, level: bool = True) -> None:
         """Set a CPU interrupt line (MIPS: 0..4 are IP2..IP6)."""

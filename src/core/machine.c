@@ -11,6 +11,11 @@
 #include "mem/verify.h"
 
 enum { CPU_HZ_DEFAULT = 200000000, CPU_HZ_MIN = 2000000 };
+enum {
+    CODE_CACHE_DEFAULT = 32 << 20,
+    CODE_CACHE_MIN = 1 << 20,
+    CODE_CACHE_MAX = 1 << 30
+};
 #define CPU_HZ_MAX         4000000000u
 #define NODE_BYTES_DEFAULT (UINT64_C(1) << 30)
 
@@ -45,6 +50,15 @@ static disco_status check_config(disco_machine_config *c, disco_error *err)
     if (c->cpu_hz < CPU_HZ_MIN || c->cpu_hz > CPU_HZ_MAX)
         return error_fill(err, DISCO_E_INVAL, c->cpu_hz,
                           "machine: cpu_hz %u is not in 2e6..4e9", c->cpu_hz);
+    if (!c->code_cache_bytes)
+        c->code_cache_bytes = CODE_CACHE_DEFAULT;
+    if (c->code_cache_bytes != DISCO_CACHE_NONE &&
+        (c->code_cache_bytes < CODE_CACHE_MIN ||
+         c->code_cache_bytes > CODE_CACHE_MAX))
+        return error_fill(err, DISCO_E_INVAL, c->code_cache_bytes,
+                          "machine: code_cache_bytes 0x%llx is not in 1 MiB.."
+                          "1 GiB",
+                          (unsigned long long)c->code_cache_bytes);
     if (c->now_ns && (c->flags & DISCO_MACHINE_DETERMINISTIC))
         return error_fill(err, DISCO_E_INVAL, 0,
                           "machine: a deterministic machine has no host clock");

@@ -33,6 +33,13 @@ struct disk_figures {
     uint64_t copied_refused_bytes;
 };
 
+/* A CPU backend of the machine. */
+struct backend {
+    disco_backend_ops ops; /* copied, zero-extended */
+    disco_backend_machine machine;
+    void *shared; /* the backend's */
+};
+
 struct disco_machine {
     struct context ctx;
     disco_machine_config config; /* defaults filled in */
@@ -49,9 +56,9 @@ struct disco_machine {
     uint32_t kicks;         /* atomic: counts disco_vcpu_kick */
     struct disco_vm *vms;
     uint32_t vm_count;
-    uint64_t engine_bytes;        /* atomic: allocated by backends */
-    uint32_t vm_serial;           /* for default names */
-    disco_backend_ops **backends; /* owned copies */
+    uint64_t engine_bytes;     /* atomic: allocated by backends */
+    uint32_t vm_serial;        /* for default names */
+    struct backend **backends; /* owned */
     uint32_t backend_count;
     struct disco_image *images; /* open ones */
     uint64_t image_serial;
@@ -70,8 +77,7 @@ static inline int machine_is_deterministic(const struct disco_machine *m)
 }
 
 /* By name, NULL = the default.  Returned ops live as long as the machine. */
-const disco_backend_ops *backend_find(struct disco_machine *m,
-                                      const char *name);
+const struct backend *backend_find(struct disco_machine *m, const char *name);
 /* Put the library's own backends in. */
 disco_status backends_init(struct disco_machine *m);
 void backends_destroy(struct disco_machine *m);

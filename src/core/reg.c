@@ -72,6 +72,43 @@ disco_status disco_vcpu_translate(disco_vcpu *vcpu, uint64_t va,
                    vcpu->vm->name, vcpu->index, (unsigned long long)va);
 }
 
+disco_status disco_vcpu_set_engine(disco_vcpu *vcpu, uint32_t engine)
+{
+    disco_status status;
+    int held;
+
+    if (!vcpu)
+        return DISCO_E_INVAL;
+    if (engine > DISCO_ENGINE_JIT)
+        return vm_fail(vcpu->vm, DISCO_E_INVAL, engine,
+                       "VM %s, vCPU %u: no engine %u", vcpu->vm->name,
+                       vcpu->index, engine);
+    if (!vcpu->ops->set_engine) {
+        if (engine == DISCO_ENGINE_BEST)
+            return 0;
+        return vm_fail(vcpu->vm, DISCO_E_UNSUPPORTED, engine,
+                       "backend %s has one engine", vcpu->ops->name);
+    }
+    status = vcpu_hold_for(vcpu, "setting the engine", &held);
+    if (status)
+        return status;
+    status =
+        held ? vcpu->ops->set_engine(vcpu->state, engine) : DISCO_E_REENTRANT;
+    vcpu_release(vcpu, held);
+    if (!status)
+        return 0;
+    return vm_fail(vcpu->vm, status, engine,
+                   status == DISCO_E_REENTRANT
+                       ? "VM %s, vCPU %u: engine %u set inside its own callback"
+                       : "VM %s, vCPU %u: engine %u is not there on this host",
+                   vcpu->vm->name, vcpu->index, engine);
+}
+
+uint32_t disco_vcpu_engine(const disco_vcpu *vcpu)
+{
+    return vcpu && vcpu->ops->engine ? vcpu->ops->engine(vcpu->state) : 0;
+}
+
 disco_status disco_vcpu_set_watch(disco_vcpu *vcpu, uint32_t index,
                                   uint64_t gpa, uint64_t bytes, uint32_t access)
 {

@@ -49,11 +49,13 @@ disco_status vcpu_hold_for(struct disco_vcpu *v, const char *what, int *held)
 static disco_status check_config(struct disco_vm *vm, disco_vcpu_config *c)
 {
     if (c->flags || c->mode > DISCO_MODE_DISCO || c->l2tlb > DISCO_OFF ||
-        c->fp > DISCO_FP_R10000 || c->order > DISCO_LITTLE)
+        c->fp > DISCO_FP_R10000 || c->order > DISCO_LITTLE ||
+        c->engine > DISCO_ENGINE_JIT)
         return vm_fail(vm, DISCO_E_INVAL, 0,
                        "VM %s: vCPU config: flags 0x%x, mode %u, l2tlb %u, fp "
-                       "%u or order %u is not known",
-                       vm->name, c->flags, c->mode, c->l2tlb, c->fp, c->order);
+                       "%u, order %u or engine %u is not known",
+                       vm->name, c->flags, c->mode, c->l2tlb, c->fp, c->order,
+                       c->engine);
     if (!c->order)
         c->order = DISCO_BIG;
     return 0;
@@ -68,7 +70,7 @@ static void invalidate(void *opaque, const struct shoot_item *item)
 }
 
 static struct disco_vcpu *make(struct disco_vm *vm,
-                               const disco_backend_ops *ops,
+                               const struct backend *backend,
                                const disco_vcpu_config *c)
 {
     struct disco_vcpu *v = alloc_zeroed(vm_alloc(vm), sizeof(*v));
@@ -85,10 +87,10 @@ static struct disco_vcpu *make(struct disco_vm *vm,
     }
     v->config.size = sizeof(v->config);
     v->config.model = v->model;
-    v->config.backend = ops->name;
+    v->config.backend = backend->ops.name;
     v->vm = vm;
     v->machine = vm->machine;
-    v->ops = ops;
+    v->ops = &backend->ops;
     v->index = vm->vcpu_count;
     v->order = c->order;
     v->is_disco = c->mode == DISCO_MODE_DISCO;
@@ -98,6 +100,7 @@ static struct disco_vcpu *make(struct disco_vm *vm,
     v->shoot.invalidate = invalidate;
     v->shoot.opaque = v;
     host_services_init(v);
+    v->host.shared = backend->shared;
     return v;
 }
 
@@ -125,17 +128,17 @@ static disco_status make_backend(struct disco_vcpu *v,
 static disco_status create(struct disco_vm *vm, const disco_vcpu_config *c,
                            disco_vcpu **out)
 {
-    const disco_backend_ops *ops = backend_find(vm->machine, c->backend);
+    const struct backend *backend = backend_find(vm->machine, c->backend);
     struct disco_vcpu *v;
     disco_status status;
 
-    if (!ops)
+    if (!backend)
         return vm_fail(vm, DISCO_E_NOENT, 0, "VM %s: no backend \"%s\"",
                        vm->name, c->backend ? c->backend : "default");
     if (vm->vcpu_count >= vm->max_vcpus)
         return vm_fail(vm, DISCO_E_RANGE, vm->max_vcpus,
                        "VM %s: has its %u vCPUs", vm->name, vm->max_vcpus);
-    v = make(vm, ops, c);
+    v = make(vm, backend, c);
     if (!v)
         return vm_fail(vm, DISCO_E_NOMEM, 0, "VM %s: vCPU: no host memory",
                        vm->name);
@@ -157,7 +160,7 @@ static disco_status create(struct disco_vm *vm, const disco_vcpu_config *c,
     return 0;
 
 fail_backend:
-    ops->destroy(v->state);
+    v->ops->destroy(v->state);
 fail_vcpu:
     unmake(v);
     return status;

@@ -51,6 +51,9 @@ static disco_status check_config(const disco_vcpu_config *config,
                     "vCPU config: order is not big or "
                     "little",
                     NULL);
+    if (config->engine == DISCO_ENGINE_JIT)
+        return fail(err, DISCO_E_UNSUPPORTED,
+                    "vCPU config: there is no JIT for this host", NULL);
     if (config->fp > DISCO_FP_R10000)
         return fail(err, DISCO_E_INVAL, "vCPU config: unknown fp mode", NULL);
     return DISCO_OK;
@@ -476,6 +479,18 @@ static disco_status mips_verify(void *state, disco_error *err)
     return status;
 }
 
+static disco_status mips_set_engine(void *state, uint32_t engine)
+{
+    (void)state;
+    return engine == DISCO_ENGINE_JIT ? DISCO_E_UNSUPPORTED : 0;
+}
+
+static uint32_t mips_engine(void *state)
+{
+    (void)state;
+    return DISCO_ENGINE_INTERP;
+}
+
 const disco_backend_ops mips_backend_ops = {
     .size = sizeof(disco_backend_ops),
     .flags = DISCO_BACKEND_LINES,
@@ -501,4 +516,6 @@ const disco_backend_ops mips_backend_ops = {
     .save = mips_save,
     .load = mips_load,
     .verify = mips_verify,
+    .set_engine = mips_set_engine,
+    .engine = mips_engine,
 };

@@ -246,6 +246,50 @@ static void test_no_memory_exit(void **state)
     fixture_drop(&f);
 }
 
+/* A backend with one engine takes no other. */
+static void test_one_engine(void **state)
+{
+    static const uint32_t program[] = { TOY(TOY_BREAK, 0, 0, 0) };
+    struct fixture f;
+
+    (void)state;
+    fixture_make(&f, NULL, program, 1);
+    assert_int_equal(disco_vcpu_engine(f.vcpu[0]), 0);
+    assert_int_equal(disco_vcpu_set_engine(f.vcpu[0], DISCO_ENGINE_BEST), 0);
+    assert_int_equal(disco_vcpu_set_engine(f.vcpu[0], DISCO_ENGINE_JIT),
+                     DISCO_E_UNSUPPORTED);
+    assert_int_equal(disco_vcpu_set_engine(f.vcpu[0], 3), DISCO_E_INVAL);
+    assert_int_equal(disco_vcpu_set_engine(NULL, 0), DISCO_E_INVAL);
+    fixture_drop(&f);
+}
+
+static void test_engines(void **state)
+{
+    disco_vcpu_config config = { .size = sizeof(config) };
+    uint32_t best =
+        disco_cap(DISCO_CAP_JIT) ? DISCO_ENGINE_JIT : DISCO_ENGINE_INTERP;
+    disco_machine *machine;
+    disco_vcpu *vcpu;
+    disco_vm *vm;
+
+    (void)state;
+    assert_int_equal(disco_machine_create(NULL, &machine, NULL), 0);
+    assert_int_equal(disco_vm_create(machine, NULL, &vm), 0);
+    assert_int_equal(disco_vcpu_create(vm, NULL, &vcpu), 0);
+    assert_int_equal(disco_vcpu_engine(vcpu), best);
+    assert_int_equal(disco_vcpu_set_engine(vcpu, DISCO_ENGINE_INTERP), 0);
+    assert_int_equal(disco_vcpu_engine(vcpu), DISCO_ENGINE_INTERP);
+    assert_int_equal(disco_vcpu_set_engine(vcpu, DISCO_ENGINE_JIT),
+                     best == DISCO_ENGINE_JIT ? 0 : DISCO_E_UNSUPPORTED);
+    assert_int_equal(disco_vcpu_engine(vcpu), best);
+    assert_int_equal(disco_vcpu_set_engine(vcpu, DISCO_ENGINE_BEST), 0);
+    assert_int_equal(disco_vcpu_engine(vcpu), best);
+    config.engine = 3;
+    assert_int_equal(disco_vcpu_create(vm, &config, &vcpu), DISCO_E_INVAL);
+    disco_vm_destroy(vm);
+    disco_machine_destroy(machine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +303,8 @@ int main(void)
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_deterministic_runs_one),
         cmocka_unit_test(test_no_memory_exit),
+        cmocka_unit_test(test_one_engine),
+        cmocka_unit_test(test_engines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
