@@ -118,7 +118,7 @@ void mips_mode_update(struct mips_cpu *cpu)
     }
     cpu->table = table;
     cpu->config_key = config & CFG_KEY;
-    cpu->fp_ready = st & ST_CU1;
+    fpu_set_usable(&cpu->fpu, st & ST_CU1);
     big = config & CFG_KEY_BIG;
     if (big != cpu->big) {
         cpu->big = big;

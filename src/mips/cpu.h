@@ -230,7 +230,6 @@ struct mips_cpu {
     int64_t left;               /* valid while the interpreter is outside */
     uint64_t slice_end;         /* insns when left reaches 0 */
     const uint32_t *request;
-    bool fp_ready;      /* Status.CU1 */
     bool shared;        /* stores must ask the line monitor */
     bool fence;         /* ... and order later loads after them */
     bool resync;        /* leave the fast loop after this instruction */

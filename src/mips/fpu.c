@@ -76,6 +76,7 @@ static uint64_t evaluate(struct softfp *e, unsigned op, const uint64_t arg[3])
 
     switch (kind) {
     case FPU_NONE:
+    case FPU_QUIET:
         return 0;
     case FPU_ADD:
         return softfp_add(e, fmt, arg[0], arg[1]);
@@ -200,12 +201,23 @@ static uint32_t mxcsr_as_flags(uint32_t mxcsr)
 }
 
 /* FTZ gives zero also where FS gives the least normal number: not for it. */
-static bool host_usable(const struct mips_fpu *f)
+bool fpu_is_plain(const struct mips_fpu *f)
 {
     bool directed = (f->fcsr & FCSR_RM) >= SOFTFP_RP;
 
-    return f->entered && !f->exact_denormals && !(f->fcsr & FCSR_ENABLES) &&
+    return !f->exact_denormals && !(f->fcsr & FCSR_ENABLES) &&
            !(f->fcsr & FCSR_FS && directed);
+}
+
+static bool host_usable(const struct mips_fpu *f)
+{
+    return f->entered && fpu_is_plain(f);
+}
+
+static void set_fast(struct mips_fpu *f, bool fast)
+{
+    f->fast = fast;
+    f->go = fast && f->usable;
 }
 
 static void fold_flags(struct mips_fpu *f)
@@ -217,16 +229,16 @@ static void fold_flags(struct mips_fpu *f)
 void fpu_host_release(struct mips_fpu *f)
 {
     fold_flags(f);
-    f->fast = false;
+    set_fast(f, false);
     fpu_host_set_mxcsr(f->host_mxcsr);
 }
 
-static void host_acquire(struct mips_fpu *f)
+void fpu_host_acquire(struct mips_fpu *f)
 {
     if (f->fast || !host_usable(f))
         return;
     f->host_mxcsr = fpu_host_get_mxcsr();
-    f->fast = true;
+    set_fast(f, true);
     fpu_host_set_mxcsr(mxcsr_for(f->fcsr));
 }
 
@@ -238,7 +250,7 @@ static void host_reload(struct mips_fpu *f)
     if (!f->fast)
         return;
     if (!host_usable(f)) {
-        f->fast = false;
+        set_fast(f, false);
         fpu_host_set_mxcsr(f->host_mxcsr);
     } else if (fpu_host_get_mxcsr() != mxcsr) {
         fpu_host_set_mxcsr(mxcsr);
@@ -252,10 +264,16 @@ static void fold_flags(struct mips_fpu *f)
 
 void fpu_host_release(struct mips_fpu *f)
 {
-    f->fast = false;
+    f->fast = f->go = false;
 }
 
-static void host_acquire(struct mips_fpu *f)
+bool fpu_is_plain(const struct mips_fpu *f)
+{
+    (void)f;
+    return false;
+}
+
+void fpu_host_acquire(struct mips_fpu *f)
 {
     (void)f;
 }
@@ -271,7 +289,7 @@ static bool finish(struct mips_fpu *f, uint64_t *result)
     struct softfp e = environment(f);
 
     *result = evaluate(&e, f->pending, f->arg);
-    host_acquire(f);
+    fpu_host_acquire(f);
     return latch(f, &e);
 }
 
@@ -302,7 +320,7 @@ bool fpu_slow_compare(struct mips_fpu *f, unsigned fmt, unsigned cond,
     unsigned relation = softfp_compare(&e, (enum softfp_format)fmt, f->arg[0],
                                        f->arg[1], cond & 8);
 
-    host_acquire(f);
+    fpu_host_acquire(f);
     if (latch(f, &e))
         return true;
     fpu_set_cc(f, cc, relation & cond);
@@ -321,23 +339,36 @@ void fpu_set_exact(struct mips_fpu *f, bool exact)
     host_reload(f);
 }
 
+/* Condition code 0 is bit 23, the others are bits 25 and on. */
+static unsigned cc_shift(unsigned cc)
+{
+    return cc == 0 ? 23 : 24 + cc;
+}
+
 uint32_t fpu_fcsr_read(struct mips_fpu *f)
 {
+    uint32_t fcsr;
+
     settle(f);
     fold_flags(f);
-    return f->fcsr;
+    fcsr = f->fcsr;
+    for (unsigned cc = 0; cc < 8; cc++)
+        fcsr |= (uint32_t)f->cc[cc] << cc_shift(cc);
+    return fcsr;
 }
 
 bool fpu_fcsr_write(struct mips_fpu *f, uint32_t value)
 {
     f->pending = FPU_NONE;
-    f->fcsr = value & FCSR_WRITABLE;
+    f->fcsr = value & FCSR_WRITABLE & ~FCSR_CC;
+    for (unsigned cc = 0; cc < 8; cc++)
+        f->cc[cc] = value >> cc_shift(cc) & 1;
     host_reload(f);
     return traps(f->fcsr);
 }
 
 void fpu_fcsr_unimplemented(struct mips_fpu *f)
 {
-    fpu_clear_cause(f);
-    f->fcsr |= FCSR_CAUSE_E;
+    f->pending = FPU_NONE;
+    f->fcsr = (f->fcsr & ~FCSR_CAUSE) | FCSR_CAUSE_E;
 }

@@ -5,11 +5,12 @@
  * the arithmetic itself in softfp.h.  CP1 usability, reserved encodings and
  * the exceptions themselves are the interpreter's.  One thread at a time.
  *
- * Two things are lazy, so that an instruction costs a few nanoseconds:
+ * `fcsr` lies, so that an instruction costs a few nanoseconds; outside of fpu.c
+ * and fpu_fast.h use fpu_fcsr_read() and fpu_cc():
  *   - Cause.  An operation leaves its operands in `pending` and `arg`; whoever
- *     reads FCSR makes softfp repeat it.  `fcsr` therefore lies: outside of
- *     fpu.c and fpu_fast.h use fpu_fcsr_read() and fpu_cc().
+ *     reads FCSR makes softfp repeat it.
  *   - Flags.  While `fast` is set the host's own sticky flags hold some.
+ *   - The condition codes are in `cc`; their bits in fcsr are 0.
  */
 #ifndef MIPS_FPU_H
 #define MIPS_FPU_H
@@ -26,6 +27,7 @@
 #define FCSR_CAUSE        0x0003f000u
 #define FCSR_CAUSE_SHIFT  12
 #define FCSR_CAUSE_E      0x00020000u
+#define FCSR_CC           0xfe800000u
 #define FCSR_CC0          0x00800000u
 #define FCSR_FS           0x01000000u
 #define FCSR_WRITABLE     0xff83ffffu
@@ -35,7 +37,8 @@
  * "from L" have one form.  TO_INT_* follow FCSR.RM's order after CVT.
  */
 enum fpu_kind {
-    FPU_NONE, /* nothing pending: Cause is in fcsr */
+    FPU_NONE,  /* nothing pending: Cause is in fcsr */
+    FPU_QUIET, /* something that raises nothing: Cause is 0 */
     FPU_ADD,
     FPU_SUB,
     FPU_MUL,
@@ -80,15 +83,18 @@ struct mips_fpu {
     uint64_t fpr[32];
     uint32_t fcsr;
     uint32_t fir;
+    uint8_t cc[8];        /* condition codes: 0 or 1 */
     bool entered;         /* between fpu_enter() and fpu_leave() */
     bool fast;            /* the host FPU may be used */
+    bool usable;          /* CP1 is: Status.CU1; fpu_set_usable() */
+    bool go;              /* fast and usable */
     bool exact_denormals; /* denormals raise E unless FS; fpu_set_exact() */
     uint8_t pending;      /* FPU_OP_*() of the operation that made Cause */
     uint32_t host_mxcsr;  /* the host's own, while fast */
     uint64_t arg[3];      /* operands of `pending`: fs, ft, fr */
 };
 
-/* All registers zero; not entered. */
+/* All registers zero; not entered, not usable. */
 void fpu_reset(struct mips_fpu *f, uint32_t fir);
 
 /*
@@ -109,6 +115,8 @@ bool fpu_fcsr_write(struct mips_fpu *f, uint32_t value);
 /* An encoding the FPU does not have: Cause is E alone; raise FPE. */
 void fpu_fcsr_unimplemented(struct mips_fpu *f);
 
+/* Let the host's FPU compute from now on, if it may. */
+void fpu_host_acquire(struct mips_fpu *f);
 /* Give the host its MXCSR back, folding the flags; `fast` is set before. */
 void fpu_host_release(struct mips_fpu *f);
 
@@ -130,15 +138,19 @@ static inline void fpu_leave(struct mips_fpu *f)
         fpu_host_release(f);
 }
 
-static inline unsigned fpu_cc_shift(unsigned cc)
+static inline void fpu_set_usable(struct mips_fpu *f, bool usable)
 {
-    return cc == 0 ? 23 : 24 + cc;
+    f->usable = usable;
+    f->go = usable && f->fast;
 }
+
+/* May operations run on the host's FPU?  If not, softfp does all. */
+bool fpu_is_plain(const struct mips_fpu *f);
 
 /* Condition code 0..7. */
 static inline bool fpu_cc(const struct mips_fpu *f, unsigned cc)
 {
-    return f->fcsr >> fpu_cc_shift(cc) & 1;
+    return f->cc[cc];
 }
 
 /*

@@ -189,16 +189,13 @@ static inline bool fpu_slow_s(struct mips_fpu *f, unsigned fd)
 
 static inline void fpu_set_cc(struct mips_fpu *f, unsigned cc, bool value)
 {
-    unsigned shift = fpu_cc_shift(cc);
-
-    f->fcsr = (f->fcsr & ~(1u << shift)) | (uint32_t)value << shift;
+    f->cc[cc] = value;
 }
 
 /* For an operation known to raise nothing. */
 static inline void fpu_clear_cause(struct mips_fpu *f)
 {
-    f->pending = FPU_NONE;
-    f->fcsr &= ~FCSR_CAUSE;
+    f->pending = FPU_OP_S(FPU_QUIET);
 }
 
 /* ADD, SUB, MUL, DIV. */

@@ -50,7 +50,7 @@
     } while (0)
 #define NEED_FP                         \
     do {                                \
-        if (unlikely(!cpu->fp_ready)) { \
+        if (unlikely(!cpu->fpu.usable)) { \
             SAVE;                       \
             mips_raise_cpu(cpu, 1);     \
             goto refetch;               \

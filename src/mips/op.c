@@ -103,7 +103,7 @@ enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word)
     uint64_t pc = cpu->cur_pc, target = insn_branch_target(word, pc);
     bool taken;
 
-    if (flags & INSN_F_COP1 && !cpu->fp_ready) {
+    if (flags & INSN_F_COP1 && !cpu->fpu.usable) {
         mips_raise_cpu(cpu, 1);
         return RES_EXCEPTION;
     }
