@@ -94,9 +94,7 @@ static void mips_destroy(void *state)
         host->free(host->ctx, cpu->transient, sizeof(*cpu->transient));
     mips_l2_destroy(cpu);
     mips_line_destroy(cpu);
-    for (unsigned m = 0; m < MODES; m++)
-        if (cpu->tables[m])
-            host->free(host->ctx, cpu->tables[m], sizeof(*cpu->tables[m]));
+    mips_tables_destroy(cpu);
     host->free(host->ctx, cpu, sizeof(*cpu));
 }
 
@@ -125,13 +123,8 @@ static disco_status mips_create(const disco_backend_host *host,
     cpu->code_pages_max = CODE_PAGES_MAX;
     cpu->mmio_page = UINT64_MAX;
     cpu->timer_cycles = UINT64_MAX;
-    for (unsigned m = 0; m < MODES; m++) {
-        cpu->tables[m] = host->alloc(host->ctx, sizeof(*cpu->tables[m]));
-        if (!cpu->tables[m])
-            goto no_memory;
-        cpu->tables[m]->used = true; /* tags of zero would match */
-        mips_table_flush(cpu, cpu->tables[m]);
-    }
+    if (mips_tables_create(cpu))
+        goto no_memory;
     if (config->l2tlb == DISCO_ON ||
         (config->l2tlb == DISCO_DEFAULT && cpu->disco))
         if (mips_l2_create(cpu, config->l2tlb_entries ? config->l2tlb_entries

@@ -98,7 +98,6 @@ void mips_mode_update(struct mips_cpu *cpu)
 {
     uint32_t st = cpu->status;
     enum mips_mode mode = MODE_KERNEL;
-    struct access_table *table;
     uint32_t config;
     bool big;
 
@@ -111,12 +110,7 @@ void mips_mode_update(struct mips_cpu *cpu)
         count_user(cpu, mode);
     cpu->mode = (uint8_t)mode;
     config = config_of(cpu, mode, &cpu->addr64);
-    table = cpu->tables[mode];
-    if (table->config != config) {
-        mips_table_flush(cpu, table);
-        table->config = config;
-    }
-    cpu->table = table;
+    mips_table_select(cpu, config);
     cpu->config_key = config & CFG_KEY;
     fpu_set_usable(&cpu->fpu, st & ST_CU1);
     big = config & CFG_KEY_BIG;
@@ -228,7 +222,7 @@ static void entryhi_write(struct mips_cpu *cpu, uint64_t value)
 
     cpu->entryhi = value & HI_WRITABLE;
     if ((old ^ cpu->entryhi) & 0xff) {
-        mips_tables_drop_asid(cpu);
+        mips_table_select(cpu, cpu->table->config);
         /* Only mapped code could be another one now. */
         if (cpu->cur_pc - UINT64_C(0xffffffff80000000) >= 0x40000000)
             cpu->resync = true;

@@ -118,6 +118,31 @@ struct tlb_entry {
 };
 
 /*
+ * Access tables by address space: the last few ASIDs keep theirs, so that a
+ * switch of address spaces forgets nothing.
+ */
+enum { ASIDS = 256, TABLE_SETS = 8, NO_SET = 0xff };
+
+/* Whose entry it is; ASIDS: everybody's. */
+static inline unsigned tlb_entry_asid(const struct tlb_entry *e)
+{
+    return e->cmp & 0xff ? (unsigned)(e->tag & 0xff) : ASIDS;
+}
+
+/*
+ * Where in the TLB an address may be: entries of 4 KiB pages in chains by the
+ * page pair's hash, the others as a bit mask.  TLB_NOBODY ends a chain.
+ */
+enum { TLB_CHAINS = 128, TLB_NOBODY = 0xff };
+
+struct tlb_index {
+    uint64_t large; /* entries of larger pages */
+    uint8_t head[TLB_CHAINS];
+    uint8_t next[TLB_ENTRIES];
+    uint8_t last; /* last hit: tried first */
+};
+
+/*
  * Access table entry: the fast path of loads and stores.  A tag is the page's
  * virtual address, or NO_TAG; addend + va is the host address.  Plain stores
  * need wtag; stag allows stores that other vCPUs may watch: announced to the
@@ -156,6 +181,7 @@ static inline unsigned access_index(uint64_t va)
     return (unsigned)(va >> PAGE_BITS ^ va >> 21) & (ACCESS_ENTRIES - 1);
 }
 
+/* For one mode and ASID. */
 struct access_table {
     struct access_entry data[ACCESS_ENTRIES];
     struct fetch_entry fetch[FETCH_ENTRIES];
@@ -268,7 +294,7 @@ struct mips_cpu {
     uint64_t badvpn;      /* VA bits of the last TLB exception */
     uint64_t random_base; /* insns at the last write of Wired */
     struct tlb_entry tlb[TLB_ENTRIES];
-    uint32_t tlb_last; /* last hit: tried first */
+    struct tlb_index tlb_index;
 
     /* --- time --- */
     uint64_t insns;        /* at the start of the slice */
@@ -284,8 +310,12 @@ struct mips_cpu {
     uint64_t perf_since; /* insns up to which counters are brought */
 
     /* --- tables --- */
-    struct access_table *tables[MODES];
-    struct l2tlb *l2;           /* NULL: off */
+    struct access_table *tables[MODES][TABLE_SETS]; /* NULL until used */
+    uint8_t set;                                    /* of the present ASID */
+    uint8_t set_next;                 /* whose turn it is to be given away */
+    uint8_t set_of_asid[ASIDS];       /* or NO_SET */
+    uint16_t asid_of_set[TABLE_SETS]; /* ASIDS: nobody's */
+    struct l2tlb *l2;                 /* NULL: off */
     uint64_t mtlb[TLB_ENTRIES]; /* disco mode: pairs in the machine's TLB */
     uint32_t mtlb_next, mtlb_last;
     struct code_page *buckets[CODE_BUCKETS];
@@ -417,10 +447,14 @@ void mips_mtlb_flush(struct mips_cpu *cpu);
 void mips_mtlb_touch(struct mips_cpu *cpu, uint64_t va, bool mapped);
 
 /* --- table.c: access and fetch tables --- */
-void mips_table_flush(struct mips_cpu *cpu, struct access_table *table);
+int mips_tables_create(struct mips_cpu *cpu);
+void mips_tables_destroy(struct mips_cpu *cpu);
+/* cpu->table becomes that of the present mode and ASID. */
+void mips_table_select(struct mips_cpu *cpu, uint32_t config);
 void mips_tables_flush(struct mips_cpu *cpu);
-void mips_tables_drop_asid(struct mips_cpu *cpu);
-void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes);
+/* `asid`: whose addresses they are; ASIDS: everybody's. */
+void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes,
+                         unsigned asid);
 void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
                            bool write_only);
 void mips_tables_drop_code(struct mips_cpu *cpu, const struct code_page *page);

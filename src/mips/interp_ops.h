@@ -48,13 +48,13 @@
             goto refetch;                      \
         }                                      \
     } while (0)
-#define NEED_FP                         \
-    do {                                \
+#define NEED_FP                           \
+    do {                                  \
         if (unlikely(!cpu->fpu.usable)) { \
-            SAVE;                       \
-            mips_raise_cpu(cpu, 1);     \
-            goto refetch;               \
-        }                               \
+            SAVE;                         \
+            mips_raise_cpu(cpu, 1);       \
+            goto refetch;                 \
+        }                                 \
     } while (0)
 
 /* Load to `v`, store of `v` at `va`. */

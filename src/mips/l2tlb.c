@@ -97,7 +97,8 @@ bool mips_l2_holds(const struct mips_cpu *cpu, const struct tlb_entry *entry)
 
 static void drop(struct mips_cpu *cpu, struct tlb_entry *e)
 {
-    mips_tables_drop_va(cpu, e->tag & ~UINT64_C(0xff), 0x2000);
+    mips_tables_drop_va(cpu, e->tag & ~UINT64_C(0xff), 0x2000,
+                        tlb_entry_asid(e));
     clear(e);
 }
 

@@ -36,7 +36,9 @@ void mips_mtlb_touch(struct mips_cpu *cpu, uint64_t va, bool mapped)
     cpu->stats.traps[mapped ? DISCO_TRAP_L2TLB_HIT : DISCO_TRAP_KERNEL_TLB]++;
     victim = &cpu->mtlb[cpu->mtlb_next];
     if (*victim != NO_TAG)
-        mips_tables_drop_va(cpu, *victim & PAIR_MASK, 0x2000);
+        mips_tables_drop_va(cpu, *victim & PAIR_MASK, 0x2000,
+                            *victim & ANY_ADDRESS ? ASIDS
+                                                  : (unsigned)(*victim & 0xff));
     *victim = pair;
     cpu->mtlb_last = cpu->mtlb_next;
     cpu->mtlb_next = (cpu->mtlb_next + 1) % TLB_ENTRIES;

@@ -5,6 +5,8 @@
  * older ones, wired or not (User's Manual 14.10).  Every change drops what the
  * access tables hold of the old entry.
  */
+#include <string.h>
+
 #include "mips/cpu.h"
 
 #define HI_MASK   UINT64_C(0xc0000fffffffe000) /* R and VPN2 */
@@ -12,22 +14,68 @@
 #define MASK_BITS UINT32_C(0x01ffe000)
 #define NEVER     (UINT64_C(1) << 60) /* no address has this bit alone */
 
+static bool matches(const struct tlb_entry *e, uint64_t key)
+{
+    return ((key ^ e->tag) & e->cmp) == 0;
+}
+
+/* --- The index ------------------------------------------------------------ */
+
+static uint8_t *chain_of(struct tlb_index *x, uint64_t va)
+{
+    return &x->head[(va >> 13 ^ va >> 20 ^ va >> 62) & (TLB_CHAINS - 1)];
+}
+
+static void index_add(struct mips_cpu *cpu, unsigned i)
+{
+    struct tlb_index *x = &cpu->tlb_index;
+    uint8_t *head = chain_of(x, cpu->tlb[i].tag);
+
+    if (cpu->tlb[i].mask) {
+        x->large |= UINT64_C(1) << i;
+        return;
+    }
+    x->next[i] = *head;
+    *head = (uint8_t)i;
+}
+
+static void index_remove(struct mips_cpu *cpu, unsigned i)
+{
+    struct tlb_index *x = &cpu->tlb_index;
+    uint8_t *link = chain_of(x, cpu->tlb[i].tag);
+
+    if (cpu->tlb[i].mask) {
+        x->large &= ~(UINT64_C(1) << i);
+        return;
+    }
+    while (*link != i)
+        link = &x->next[*link];
+    *link = x->next[i];
+}
+
 struct tlb_entry *mips_tlb_lookup(struct mips_cpu *cpu, uint64_t va)
 {
     uint64_t key = (va & HI_MASK) | (cpu->entryhi & 0xff);
-    struct tlb_entry *e = &cpu->tlb[cpu->tlb_last];
+    struct tlb_index *x = &cpu->tlb_index;
+    unsigned i = x->last;
 
-    if (((key ^ e->tag) & e->cmp) == 0)
-        return e;
-    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-        e = &cpu->tlb[i];
-        if (((key ^ e->tag) & e->cmp) == 0) {
-            cpu->tlb_last = i;
-            return e;
-        }
+    if (matches(&cpu->tlb[i], key))
+        return &cpu->tlb[i];
+    for (i = *chain_of(x, va); i != TLB_NOBODY; i = x->next[i])
+        if (matches(&cpu->tlb[i], key))
+            goto found;
+    for (uint64_t left = x->large; left; left &= left - 1) {
+        i = (unsigned)__builtin_ctzll(left);
+        if (matches(&cpu->tlb[i], key))
+            goto found;
     }
     return NULL;
+found:
+    x->last = (uint8_t)i;
+    return &cpu->tlb[i];
 }
+
+/* --- Entries -------------------------------------------------------------- */
 
 void mips_tlb_make(struct tlb_entry *entry, uint64_t hi, uint64_t lo0,
                    uint64_t lo1, uint32_t mask)
@@ -59,7 +107,8 @@ static uint64_t entry_bytes(const struct tlb_entry *e)
 
 static void drop_tables(struct mips_cpu *cpu, const struct tlb_entry *e)
 {
-    mips_tables_drop_va(cpu, e->tag & HI_MASK, entry_bytes(e));
+    mips_tables_drop_va(cpu, e->tag & HI_MASK, entry_bytes(e),
+                        tlb_entry_asid(e));
 }
 
 /* Do two entries match a common address? */
@@ -81,29 +130,67 @@ static bool is_clear(const struct tlb_entry *e)
 
 void mips_tlb_reset(struct mips_cpu *cpu)
 {
+    memset(cpu->tlb_index.head, TLB_NOBODY, sizeof(cpu->tlb_index.head));
+    cpu->tlb_index.large = 0;
     for (unsigned i = 0; i < TLB_ENTRIES; i++)
         clear_entry(&cpu->tlb[i], i);
+}
+
+/* An older entry for the same address goes. */
+static void kill_if_overlaps(struct mips_cpu *cpu, unsigned i,
+                             const struct tlb_entry *made)
+{
+    struct tlb_entry *e = &cpu->tlb[i];
+
+    if (is_clear(e) || !overlap(e, made))
+        return;
+    cpu->status |= ST_TS;
+    drop_tables(cpu, e);
+    index_remove(cpu, i);
+    clear_entry(e, i);
+}
+
+static void kill_others(struct mips_cpu *cpu, unsigned index,
+                        const struct tlb_entry *made)
+{
+    struct tlb_index *x = &cpu->tlb_index;
+    unsigned i, next;
+
+    if (made->mask) {
+        for (i = 0; i < TLB_ENTRIES; i++)
+            if (i != index)
+                kill_if_overlaps(cpu, i, made);
+        return;
+    }
+    for (i = *chain_of(x, made->tag); i != TLB_NOBODY; i = next) {
+        next = x->next[i];
+        if (i != index)
+            kill_if_overlaps(cpu, i, made);
+    }
+    for (uint64_t left = x->large; left; left &= left - 1) {
+        i = (unsigned)__builtin_ctzll(left);
+        if (i != index)
+            kill_if_overlaps(cpu, i, made);
+    }
 }
 
 void mips_tlb_set_entry(struct mips_cpu *cpu, uint32_t index,
                         const struct tlb_entry *entry)
 {
-    struct tlb_entry made = *entry;
+    struct tlb_entry made = *entry, *old = &cpu->tlb[index];
     /* The L2TLB may go on serving the old one. */
-    bool keep = cpu->l2 && mips_l2_holds(cpu, &cpu->tlb[index]);
+    bool keep = cpu->l2 && mips_l2_holds(cpu, old);
 
-    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-        struct tlb_entry *e = &cpu->tlb[i];
-
-        if (i == index || is_clear(e) || is_clear(&made) || !overlap(e, &made))
-            continue;
-        cpu->status |= ST_TS;
-        drop_tables(cpu, e);
-        clear_entry(e, i);
+    if (!is_clear(&made))
+        kill_others(cpu, index, &made);
+    if (!is_clear(old)) {
+        if (!keep)
+            drop_tables(cpu, old);
+        index_remove(cpu, index);
     }
-    if (!keep && !is_clear(&cpu->tlb[index]))
-        drop_tables(cpu, &cpu->tlb[index]);
-    cpu->tlb[index] = made;
+    *old = made;
+    if (!is_clear(&made))
+        index_add(cpu, index);
 }
 
 void mips_tlb_read(struct mips_cpu *cpu)
@@ -118,7 +205,7 @@ void mips_tlb_read(struct mips_cpu *cpu)
     cpu->entrylo[1] = e->lo[1];
     cpu->pagemask = e->mask;
     if (old_asid != (cpu->entryhi & 0xff)) {
-        mips_tables_drop_asid(cpu);
+        mips_table_select(cpu, cpu->table->config);
         cpu->resync = true; /* this code may be mapped itself */
     }
 }
@@ -171,6 +258,7 @@ void mips_tlb_probe(struct mips_cpu *cpu)
     if (cpu->l2) {
         mips_l2_kill_va(cpu, cpu->entryhi & HI_MASK,
                         (uint8_t)(cpu->entryhi & 0xff));
-        mips_tables_drop_va(cpu, cpu->entryhi & HI_MASK, 0x2000);
+        mips_tables_drop_va(cpu, cpu->entryhi & HI_MASK, 0x2000,
+                            cpu->entryhi & 0xff);
     }
 }

@@ -2,8 +2,8 @@
  * asm.h - writes x86-64 instructions into memory.  Knows encodings, and nothing
  * of what the code is for; exec.h makes memory that can run it.
  *
- * A buffer that is full stays full: nothing more is written, and `is_full` tells
- * at the end.  Code is written at `at` and will run at `at` + `shift`.
+ * A buffer that is full stays full: nothing more is written, and `is_full`
+ * tells at the end.  Code is written at `at` and will run at `at` + `shift`.
  * Not thread-safe; a buffer has one user.
  */
 #ifndef X64_ASM_H
@@ -156,7 +156,8 @@ static inline void x64_u64(struct x64_buf *b, uint64_t v)
     b->at += 8;
 }
 
-/* --- General form ---------------------------------------------------------- */
+/* --- General form ----------------------------------------------------------
+ */
 
 /*
  * An opcode with what stands before it: byte, map and mandatory prefix, or'ed
@@ -357,8 +358,8 @@ static inline void x64_store8_imm(struct x64_buf *b, struct x64_mem m,
 
 /* --- Arithmetic ---------------------------------------------------------- */
 
-static inline void x64_alu(struct x64_buf *b, enum x64_alu op,
-                           enum x64_width w, int dst, int src)
+static inline void x64_alu(struct x64_buf *b, enum x64_alu op, enum x64_width w,
+                           int dst, int src)
 {
     x64_rr(b, 8u * op + 3, w, dst, src);
 }
@@ -523,7 +524,8 @@ static inline void x64_load_extend(struct x64_buf *b, bool is_signed,
     x64_rm(b, op | X64_MAP_0F, w, dst, m);
 }
 
-/* --- Jumps ----------------------------------------------------------------- */
+/* --- Jumps -----------------------------------------------------------------
+ */
 
 /* A place that code jumps to.  Zeroed at first. */
 struct x64_label {
@@ -672,7 +674,8 @@ static inline void x64_fence(struct x64_buf *b)
     x64_u8(b, 0x00);
 }
 
-/* --- Vector registers: scalar floating point -------------------------------- */
+/* --- Vector registers: scalar floating point --------------------------------
+ */
 
 /*
  * VEX form: op reg, other, rm; needs AVX or BMI2.  `op` as above, without
@@ -686,12 +689,11 @@ static inline void x64_vex_head(struct x64_buf *b, unsigned op,
 
     if (!x && !base && !w && map == 1) {
         x64_u8(b, 0xc5);
-        x64_u8(b, (x64_high(reg) ^ 1) << 7 |
-                      ((unsigned)~other & 15) << 3 | pp);
+        x64_u8(b, (x64_high(reg) ^ 1) << 7 | ((unsigned)~other & 15) << 3 | pp);
     } else {
         x64_u8(b, 0xc4);
-        x64_u8(b, (x64_high(reg) ^ 1) << 7 | (x ^ 1) << 6 | (base ^ 1) << 5 |
-                      map);
+        x64_u8(b,
+               (x64_high(reg) ^ 1) << 7 | (x ^ 1) << 6 | (base ^ 1) << 5 | map);
         x64_u8(b, (unsigned)w << 7 | ((unsigned)~other & 15) << 3 | pp);
     }
     x64_u8(b, op & 0xff);
@@ -706,9 +708,8 @@ static inline void x64_vex(struct x64_buf *b, unsigned op, enum x64_width w,
     x64_u8(b, 0xc0 | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7));
 }
 
-static inline void x64_vex_mem(struct x64_buf *b, unsigned op,
-                               enum x64_width w, int reg, int other,
-                               struct x64_mem m)
+static inline void x64_vex_mem(struct x64_buf *b, unsigned op, enum x64_width w,
+                               int reg, int other, struct x64_mem m)
 {
     if (!x64_room(b))
         return;

@@ -7,7 +7,7 @@
 enum {
     X64_HAS_MOVBE = 1,
     X64_HAS_BMI2 = 2,
-    X64_HAS_AVX = 4,   /* and the system saves its registers */
+    X64_HAS_AVX = 4, /* and the system saves its registers */
     X64_HAS_SSE41 = 8
 };
 

@@ -391,6 +391,75 @@ static void test_odd_masks(void **state)
     finish(v);
 }
 
+static void set_asid(struct host_vcpu *v, unsigned asid)
+{
+    SET_C0(v, C0_ENTRYHI, asid);
+}
+
+/* More address spaces than there are access tables, round and round. */
+static void test_many_asids(void **state)
+{
+    enum { SPACES = 2 * TABLE_SETS + 3 };
+    struct host_vcpu *v = start();
+
+    (void)state;
+    for (unsigned i = 0; i < SPACES; i++) {
+        host_put32(v->host, PA_EVEN + i * 0x1000, 100 + i);
+        write_entry(v, i, VA | (i + 1), LO(PA_EVEN + i * 0x1000, LO_V | LO_D),
+                    0, 0);
+    }
+    for (unsigned n = 0; n < 5 * SPACES; n++) {
+        unsigned i = n * 7 % SPACES;
+
+        set_asid(v, i + 1);
+        assert_int_equal(load(v, VA), EXC_NONE);
+        assert_int_equal(GPR(v, 9), 100 + i);
+        check_invariants(v);
+    }
+    finish(v);
+}
+
+/* Who writes the entry of another address space changes what that one sees. */
+static void test_write_of_other_asid(void **state)
+{
+    struct host_vcpu *v = start();
+
+    (void)state;
+    host_put32(v->host, PA_EVEN, 1);
+    host_put32(v->host, PA_ODD, 2);
+    write_entry(v, 0, VA | 1, LO(PA_EVEN, LO_V | LO_D), 0, 0);
+    write_entry(v, 1, VA | 2, LO(PA_EVEN, LO_V | LO_D), 0, 0);
+    for (unsigned asid = 1; asid <= 2; asid++) {
+        set_asid(v, asid);
+        assert_int_equal(load(v, VA), EXC_NONE);
+        assert_int_equal(GPR(v, 9), 1);
+    }
+    /* With ASID 2 in EntryHi entry 0 gets another page. */
+    write_entry(v, 0, VA | 1, LO(PA_ODD, LO_V | LO_D), 0, 0);
+    set_asid(v, 2);
+    assert_int_equal(load(v, VA), EXC_NONE);
+    assert_int_equal(GPR(v, 9), 1);
+    set_asid(v, 1);
+    assert_int_equal(load(v, VA), EXC_NONE);
+    assert_int_equal(GPR(v, 9), 2);
+    /* A global entry is everybody's. */
+    write_entry(v, 0, VA, LO(PA_ODD, LO_V | LO_D | LO_G), LO(0, LO_G), 0);
+    for (unsigned asid = 1; asid <= 2; asid++) {
+        set_asid(v, asid);
+        assert_int_equal(load(v, VA), EXC_NONE);
+        assert_int_equal(GPR(v, 9), 2);
+        check_invariants(v);
+    }
+    write_entry(v, 0, VA, LO(PA_EVEN, LO_V | LO_D | LO_G), LO(0, LO_G), 0);
+    for (unsigned asid = 1; asid <= 2; asid++) {
+        set_asid(v, asid);
+        assert_int_equal(load(v, VA), EXC_NONE);
+        assert_int_equal(GPR(v, 9), 1);
+        check_invariants(v);
+    }
+    finish(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +475,8 @@ int main(void)
         cmocka_unit_test(test_random_range),
         cmocka_unit_test(test_framemask),
         cmocka_unit_test(test_odd_masks),
+        cmocka_unit_test(test_many_asids),
+        cmocka_unit_test(test_write_of_other_asid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
