@@ -173,17 +173,25 @@ static uint16_t fused_op(uint16_t op, uint16_t slot_op)
 }
 
 static void set_branch(struct slot *s, const struct insn_info *info,
-                       uint32_t word, uint32_t next, unsigned index)
+                       uint32_t word)
 {
-    int64_t target = (int64_t)index + 1 + insn_imm16(word);
-    bool far = target < 0 || target >= PAGE_INSNS;
-
     s->a = (uint8_t)insn_rs(word);
     s->b =
         info->operands == INSN_OPERANDS_RS_RT_BOFF ? (uint8_t)insn_rt(word) : 0;
     s->imm = (int32_t)insn_imm16(word) + 1; /* in words from the branch */
-    s->op = (uint16_t)(s->op + (next ? FORM_SOME : 0) + (far ? FORM_FAR : 0) +
-                       (info->flags & INSN_F_LIKELY ? FORM_LIKELY : 0));
+    if (info->flags & INSN_F_LIKELY)
+        s->op += FORM_LIKELY;
+}
+
+/* The interpreter's forms: a NOP in the slot, and where the target is. */
+static void set_form(struct slot *s, uint32_t next, unsigned index)
+{
+    int64_t target = (int64_t)index + s->imm;
+
+    if (next)
+        s->op += FORM_SOME;
+    if (target < 0 || target >= PAGE_INSNS)
+        s->op += FORM_FAR;
 }
 
 static void set_jump(struct slot *s, const struct insn_info *info,
@@ -372,28 +380,24 @@ static bool is_nop(const struct slot *s, const struct insn_info *info,
                          s->op != OP_ADDV64_I && s->op != OP_SUBV64_R);
 }
 
-void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
-               uint32_t key, uint32_t isa)
+/* Returns flags of the row, and whether it is an ordinary branch. */
+static unsigned decode(struct slot *s, uint32_t word, uint32_t key,
+                       uint32_t isa, bool *is_branch)
 {
     enum insn_id id = insn_decode(word);
     const struct insn_info *info = &insn_info[id];
     enum uop uop = insn_uop[id];
     const struct uop_info *u = &uops[uop];
-    struct slot slot;
 
+    *is_branch = false;
     *s = (struct slot){ .op = u->op, .word = word };
     if (id == INSN_RESERVED || !available(info, word, key, isa)) {
         s->op = reserved_op(info, word, key);
-        return;
-    }
-    if (info->flags & INSN_F_SLOT && index == PAGE_INSNS - 1) {
-        s->op = OP_EDGE;
-        return;
+        return 0;
     }
     if (info->class == INSN_CLASS_BRANCH && uop != UOP_BAL) {
-        set_branch(s, info, word, next, index);
-        predecode(&slot, next, 0, index + 1, key, isa);
-        s->op = fused_op(s->op, slot.op);
+        *is_branch = true;
+        set_branch(s, info, word);
     } else if (info->flags & INSN_F_SLOT) {
         set_jump(s, info, word, uop);
     } else {
@@ -402,4 +406,30 @@ void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
         if (is_nop(s, info, word))
             s->op = OP_NOP;
     }
+    return info->flags;
+}
+
+void predecode_plain(struct slot *s, uint32_t word, uint32_t key, uint32_t isa)
+{
+    bool is_branch;
+
+    decode(s, word, key, isa, &is_branch);
+}
+
+void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
+               uint32_t key, uint32_t isa)
+{
+    bool is_branch, unused;
+    unsigned flags = decode(s, word, key, isa, &is_branch);
+    struct slot slot;
+
+    if (flags & INSN_F_SLOT && index == PAGE_INSNS - 1) {
+        s->op = OP_EDGE;
+        return;
+    }
+    if (!is_branch)
+        return;
+    set_form(s, next, index);
+    decode(&slot, next, key, isa, &unused);
+    s->op = fused_op(s->op, slot.op);
 }

@@ -1,5 +1,5 @@
 /*
- * predecode.h - from an instruction word to an interpreter slot.
+ * predecode.h - from an instruction word to a slot.
  */
 #ifndef MIPS_PREDECODE_H
 #define MIPS_PREDECODE_H
@@ -13,5 +13,12 @@
  */
 void predecode(struct slot *s, uint32_t word, uint32_t next, unsigned index,
                uint32_t key, uint32_t isa);
+
+/*
+ * The same without what is the interpreter's alone: a branch has the form PN or
+ * PNL, wherever its target is and whatever is in its slot, and OP_EDGE and
+ * fused operations do not occur.
+ */
+void predecode_plain(struct slot *s, uint32_t word, uint32_t key, uint32_t isa);
 
 #endif
