@@ -1,7 +1,7 @@
 /*
  * bench.h - common interface of the benchmark guests.
  *
- * Each file under user/ and sys/ defines exactly one benchmark:
+ * Each file under bench/ and sys/ defines exactly one benchmark:
  *     BENCH("name", default_repetitions)
  *     { ... uses `reps`, returns a 64-bit checksum ... }
  * The code is freestanding: no libc, no OS, no floating-point library.  The
