@@ -48,6 +48,16 @@ static inline uint64_t mixd(uint64_t h, double d)
     return mix64(h, x.u);
 }
 
+static inline uint64_t mixf(uint64_t h, float f)
+{
+    union {
+        float f;
+        uint32_t u;
+    } x = { .f = f };
+
+    return mix64(h, x.u);
+}
+
 static inline uint32_t xorshift32(uint32_t *s)
 {
     uint32_t x = *s;
