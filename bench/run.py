@@ -8,6 +8,7 @@ usage: run.py --build DIR [--json FILE] [--rounds N] [--engine ENGINE]
   api     what the API costs the embedder, against its limits
   memory  what sharing and moving memory costs, against its limits
   jit     an engine on programs and system operations, against QEMU and native
+  linux   Linux to its shell, and programs in it, against QEMU's user mode
 
 Times are CPU times of the whole process (user + system; user alone for jit),
 the start-up of an empty guest subtracted; engines of one guest run back to
@@ -24,6 +25,7 @@ import sys
 sys.dont_write_bytecode = True
 from jit import (FLOAT, INTEGER, MEMORY, bench_jit,  # noqa: E402
                  has_engine)
+from linux import bench_linux  # noqa: E402
 from measure import (Engine, cpu_seconds, geomean, guest_path,  # noqa: E402
                      measure, run)
 
@@ -113,7 +115,7 @@ def bench_memory(args):
 
 
 BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory,
-           "jit": bench_jit}
+           "jit": bench_jit, "linux": bench_linux}
 
 
 def main():
@@ -124,8 +126,8 @@ def main():
     parser.add_argument("--rounds", type=int,
                         help="rounds of a comparison (jit 5, others 3)")
     parser.add_argument("--engine", choices=["interp", "jit"],
-                        help="what jit measures (jit), and api (the best "
-                        "there is)")
+                        help="what jit and linux measure (jit), and api (the "
+                        "best there is)")
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="of: " + " ".join(BENCHES))
     args = parser.parse_args()

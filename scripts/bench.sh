@@ -6,10 +6,11 @@
 #   api     what the API costs the embedder
 #   memory  what sharing and moving memory costs
 #   jit     programs and system operations, beside QEMU and the host itself
+#   linux   Linux to its shell, and programs in it, beside QEMU's user mode
 # Without names all of them are run.
 #   --json FILE      write the figures to a file, too
 #   --rounds N       rounds of a comparison, of which the median is taken
-#   --engine ENGINE  what jit measures: jit (the default) or interp
+#   --engine ENGINE  what jit and linux measure: jit (the default) or interp
 set -eu
 . "$(dirname "$0")/lib.sh"
 
