@@ -590,6 +590,9 @@ void emit_cold_all(struct emit *e)
         case COLD_STORE:
             emit_cold_store(e, c);
             break;
+        case COLD_PART:
+            emit_cold_part(e, c);
+            break;
         case COLD_BUDGET:
             cold_budget(e, c);
             break;

@@ -270,6 +270,24 @@ static void try_table(struct x64_buf *b, int32_t tag, struct x64_label *other)
     x64_ret(b);
 }
 
+/* Fill the near entry of the site in rcx for an address in rax.  ZF: it is. */
+static const uint8_t *make_fill(struct x64_buf *b, bool is_store)
+{
+    struct x64_label other = { 0 };
+    const uint8_t *start = begin(b);
+
+    x64_push(b, X64_RDX);
+    x64_push(b, X64_RSI);
+    try_table(b, is_store ? TABLE_DISP(data[0].wtag) : TABLE_DISP(data[0].rtag),
+              &other);
+    x64_put(b, &other);
+    x64_pop(b, X64_RSI);
+    x64_pop(b, X64_RDX);
+    x64_test(b, X64_64, X64_RSP, X64_RSP);
+    x64_ret(b);
+    return start;
+}
+
 /*
  * The near entry did not serve a load or store at rax; rcx is its site.
  *   ZF  the near entry has been filled: try again
@@ -409,6 +427,8 @@ int jit_routines_make(struct jit *jit)
             r->load[fp][log2] = make_access(&b, false, fp, log2);
             r->store[fp][log2] = make_access(&b, true, fp, log2);
         }
+    r->fill[0] = make_fill(&b, false);
+    r->fill[1] = make_fill(&b, true);
     r->op = make_op(&b, false, jit_do_op);
     r->op_fp = make_op(&b, true, jit_do_op);
     r->fp_go = make_op(&b, true, jit_do_fp_go);
