@@ -546,6 +546,10 @@ void emit_instruction(struct emit *e)
         emit_fp_may_go(e);
     if ((s->op == OP_LPART || s->op == OP_SPART) && emit_part(e, s))
         return;
+    if ((s->op == OP_MFC0 || s->op == OP_DMFC0 || s->op == OP_MTC0 ||
+         s->op == OP_DMTC0) &&
+        emit_cp0(e, s))
+        return;
     if (flags & OPF_C) {
         emit_in_c(e, s);
         return;
@@ -622,7 +626,7 @@ static void begin_block(struct emit *e)
     e->at = k->at;
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
-    e->fp_went = false;
+    e->fp_went = e->cp0_went = false;
     memset(e->near_def, 0, sizeof(e->near_def));
     if (e->u->is_region) {
         e->resident = e->u->homed;

@@ -105,8 +105,9 @@ struct emit {
         need[BLOCK_INSNS_MAX + 4]; /* before each instruction of the block */
     struct last_fp last;
     bool fp_went; /* FP may go: seen in this block */
-    bool has_fp;  /* FP registers hold guest values */
-    bool failed;  /* a table is full: the unit is too big */
+    bool cp0_went;
+    bool has_fp; /* FP registers hold guest values */
+    bool failed; /* a table is full: the unit is too big */
     uint8_t near_salt;
     uint8_t near_def[ITEMS];
     unsigned colds, sites, spills;
@@ -235,6 +236,8 @@ void emit_trap(struct emit *e, const struct slot *s);
 void emit_op(struct emit *e, const struct slot *s);
 void emit_load(struct emit *e, const struct slot *s);
 void emit_store(struct emit *e, const struct slot *s);
+/* MFC0, DMFC0, MTC0, DMTC0 in line; false: in C. */
+bool emit_cp0(struct emit *e, const struct slot *s);
 /* LWL, SDR and the like in line, perhaps with the next one; false: in C. */
 bool emit_part(struct emit *e, const struct slot *s);
 void emit_fp(struct emit *e, const struct slot *s);

@@ -157,7 +157,7 @@ static void make_dispatch(struct jit_routines *r, struct x64_buf *b)
     x64_alu_imm(b, X64_AND, X64_64, X64_RDX, (int32_t)PAGE_MASK | 3);
     x64_mov(b, X64_32, X64_RCX, X64_RAX);
     x64_shift_imm(b, X64_SHR, X64_32, X64_RCX, PAGE_BITS - LOG2_JUMP);
-    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (FETCH_ENTRIES - 1) << LOG2_JUMP);
+    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (JUMP_ENTRIES - 1) << LOG2_JUMP);
     x64_alu_load(
         b, X64_CMP, X64_64, X64_RDX,
         x64_sum((enum x64_reg)REG_TABLE, X64_RCX, 0, TABLE_DISP(jump[0].tag)));

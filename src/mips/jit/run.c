@@ -280,7 +280,7 @@ enum found { FOUND, FOUND_EXCEPTION, FOUND_LEAVE, FOUND_INTERPRET };
 
 static struct jump_entry *jump_of(struct mips_cpu *cpu, uint64_t va)
 {
-    return &cpu->table->jump[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
+    return &cpu->table->jump[va >> PAGE_BITS & (JUMP_ENTRIES - 1)];
 }
 
 static enum found fetch(struct mips_cpu *cpu)
