@@ -26,6 +26,7 @@ static uint64_t entry_page(const struct access_entry *e)
 static void drop_near(struct access_table *t)
 {
     memset(t->near.rtag, 0xff, sizeof(t->near.rtag) + sizeof(t->near.wtag));
+    t->near.pages = 0;
 }
 _Static_assert(offsetof(struct near_table, wtag) ==
                    sizeof(((struct near_table *)0)->rtag),
@@ -163,6 +164,8 @@ static void drop_page(struct access_table *t, uint64_t va)
 
     if (entry_page(e) == va)
         drop_entry(e);
+    if (t->near.pages >> (va >> PAGE_BITS & 63) & 1)
+        drop_near(t);
     if (t->own_tag == va)
         t->own_tag = NO_TAG;
     if (t->fetch[at].tag == va)
@@ -193,7 +196,6 @@ static void drop_range(struct mips_cpu *cpu, unsigned set, uint64_t va,
         }
         for (uint64_t off = 0; off < bytes; off += PAGE_SIZE)
             drop_page(t, (va + off) & PAGE_MASK);
-        drop_near(t);
     }
 }
 

@@ -264,6 +264,12 @@ static void try_table(struct x64_buf *b, int32_t tag, struct x64_label *other)
     x64_store(b, X64_64,
               x64_sum((enum x64_reg)base, X64_RCX, 3, TABLE_DISP(near.addend)),
               X64_RSI);
+    x64_shift_imm(b, X64_SHR, X64_64, X64_RAX, PAGE_BITS);
+    x64_mov(b, X64_64, X64_RCX, X64_RAX);
+    x64_mov_imm(b, X64_RAX, 1);
+    x64_shift_cl(b, X64_SHL, X64_64, X64_RAX);
+    x64_alu_store(b, X64_OR, X64_64,
+                  x64_at((enum x64_reg)base, TABLE_DISP(near.pages)), X64_RAX);
     x64_pop(b, X64_RSI);
     x64_pop(b, X64_RDX);
     x64_zero(b, X64_RCX);
