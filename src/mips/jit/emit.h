@@ -109,7 +109,8 @@ struct emit {
     bool has_fp; /* FP registers hold guest values */
     bool failed; /* a table is full: the unit is too big */
     uint8_t near_salt;
-    uint8_t near_def[ITEMS];
+    uint8_t near_key[ITEMS]; /* what an item points to: the same, the same page
+                                in all likelihood */
     unsigned colds, sites, spills;
     struct cold cold[COLD_MAX];
     struct jit_site site[SITES_MAX];
@@ -190,8 +191,10 @@ void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
  * E.  rax is changed. */
 void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
                     unsigned bytes, bool is_store);
-/* Where the host has the address, once the page is known; rax is in it. */
-struct x64_mem emit_host_place(struct emit *e, const struct address *a);
+/* Where the host has the address, once the page is known; rax is in it.  At
+ * `known`, unless NULL, rax has the addend. */
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known);
 /* The word at m into reg, as the instruction extends it. */
 void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
                      struct x64_mem m);

@@ -146,9 +146,12 @@ void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
     x64_alu_load(b, X64_CMP, X64_64, X64_RAX, tag);
 }
 
-struct x64_mem emit_host_place(struct emit *e, const struct address *a)
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known)
 {
     x64_load(e->b, X64_64, X64_RAX, near_mem(TABLE_DISP(near.addend), a->near));
+    if (known)
+        x64_put(e->b, known);
     if (a->base == X64_NONE)
         return x64_at(X64_RAX, a->disp);
     if (a->index == X64_NONE)
@@ -164,7 +167,9 @@ struct x64_mem emit_host_place(struct emit *e, const struct address *a)
 static struct x64_mem check(struct emit *e, const struct address *a,
                             unsigned bytes, bool is_store, struct cold *c)
 {
-    x64_put(e->b, &c->again);
+    /* Rare code comes back with the addend, but without what rcx was. */
+    if (a->rcx)
+        x64_put(e->b, &c->again);
     emit_load_rcx(e, a);
     c->reg_base = a->base;
     c->reg_index = a->index;
@@ -172,7 +177,7 @@ static struct x64_mem check(struct emit *e, const struct address *a,
     c->disp = a->disp;
     emit_near_test(e, a, a->disp, bytes, is_store);
     x64_jcc(e->b, X64_NE, &c->at);
-    return emit_host_place(e, a);
+    return emit_host_place(e, a, a->rcx ? NULL : &c->again);
 }
 
 static bool is_big(const struct emit *e)
