@@ -448,6 +448,7 @@ struct cold *emit_cold(struct emit *e, enum cold_kind kind)
         e->colds++;
     c->kind = (uint8_t)kind;
     c->fixes = 0;
+    c->fp_reg = X64_NONE;
     c->dirty = e->dirty;
     c->fp_dirty = e->fp_dirty;
     c->resident = e->resident;

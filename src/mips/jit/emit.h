@@ -64,6 +64,7 @@ struct cold {
     uint8_t bytes;
     uint8_t scale; /* of an address: base + (index << scale) + disp */
     int8_t reg_base, reg_index, value_reg;
+    int8_t fp_reg; /* of a load: where the value goes as well, or X64_NONE */
     uint16_t site;
     uint16_t give; /* budget to be given back */
     int16_t block; /* EDGE: where to, or OUTSIDE */
@@ -268,6 +269,9 @@ bool emit_fp_homed(const struct emit *e, unsigned index, bool is_double);
 int emit_fp_use(struct emit *e, unsigned index, bool is_double, int scratch);
 /* Double register `index` is about to be written. */
 void emit_fp_begin_def(struct emit *e, unsigned index);
+/* A register's new value is in vector register `reg`; a single's other half
+ * stays. */
+void emit_fp_put(struct emit *e, unsigned index, bool is_double, int reg);
 /* Bits to and from a general register. */
 void emit_fp_put_bits(struct emit *e, unsigned index, bool is_double, int reg);
 void emit_fp_get_bits(struct emit *e, unsigned index, bool is_double, int reg);

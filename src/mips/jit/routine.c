@@ -408,6 +408,10 @@ static void make_constants(struct jit *jit, struct x64_buf *b)
     *k = (struct jit_constants){
         .sign_s = { 0x80000000 },
         .sign_d = { UINT64_C(1) << 63 },
+        .swap_s = { 3, 2, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                    0x80, 0x80, 0x80, 0x80 },
+        .swap_d = { 7, 6, 5, 4, 3, 2, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                    0x80, 0x80 },
         .infinity_d = UINT64_C(0xffe0000000000000),
         .one_d = UINT64_C(0x3ff0000000000000),
         .one_s = 0x3f800000,
