@@ -50,7 +50,7 @@ static void follow(struct emit *e, int16_t succ, int32_t word, unsigned unrun)
     if (succ == OUTSIDE) {
         emit_spill(e);
         go_to_word(e, word);
-    } else if (e->next != succ) {
+    } else if (e->next != succ || e->is_rest) {
         x64_jump(e->b, &e->u->block[succ].label);
     }
 }
@@ -431,14 +431,14 @@ static void by_register(struct emit *e, const struct slot *s)
         x64_jump_to(e->b, e->jit->routines.jump);
         return;
     }
-    /* Its number among the table's words; what is not aligned is far too big. */
+    /* Its number among the table's words; what is not aligned is far too big.
+     */
     x64_alu_load(e->b, X64_SUB, X64_64, X64_RAX, CPU_AT(jit.vpage));
     if (e->u->table_first)
         x64_alu_imm(e->b, X64_SUB, X64_64, X64_RAX,
                     (int32_t)(4 * e->u->table_first));
     x64_shift_imm(e->b, X64_ROR, X64_64, X64_RAX, 2);
-    x64_alu_imm(e->b, X64_CMP, X64_64, X64_RAX,
-                (int32_t)e->u->table_words - 1);
+    x64_alu_imm(e->b, X64_CMP, X64_64, X64_RAX, (int32_t)e->u->table_words - 1);
     x64_jcc(e->b, X64_A, &e->out);
     if (x64_room(e->b)) { /* lea rcx, [rip + table] */
         x64_u8(e->b, 0x48);
@@ -599,6 +599,9 @@ void emit_cold_all(struct emit *e)
             break;
         case COLD_PART:
             emit_cold_part(e, c);
+            break;
+        case COLD_GROUP:
+            emit_cold_group(e, c);
             break;
         case COLD_BUDGET:
             cold_budget(e, c);
