@@ -58,6 +58,8 @@ static struct jit_unit *write_unit(struct jit *jit, struct jit_unit_plan *u)
         if (unit) {
             jit->figures.code_bytes += (uint64_t)(b.at - at);
             jit_code_used(jit, (uint32_t)(b.at - at), unit, u->page);
+            if (unlikely(jit->watch.fn))
+                jit_show(jit, &jit->compiler->emit, unit);
             return unit;
         }
         if (!b.is_full || room == CHUNK_BYTES)
@@ -104,6 +106,7 @@ static struct jit_unit_plan *start(struct jit *jit, struct jit_page *page,
     u->key = page->key;
     u->isa = jit->isa;
     u->vpage = (uint32_t)vpage;
+    u->gva = vpage;
     return u;
 }
 
