@@ -21,7 +21,7 @@ enum { VMS_MAX = 256, CPUS_MAX = 32, NODES_MAX = 64, THREADS_MAX = 256 };
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
 #define MEMORY_MAX ((uint64_t)64 << 30)
-enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 1 << 30 };
+enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 512 << 20 };
 
 int option_fail(struct parser *p, const char *format, ...)
 {
@@ -200,7 +200,7 @@ static int set_code_cache(struct parser *p)
         return -1;
     if (p->options->code_cache_bytes < CODE_CACHE_MIN ||
         p->options->code_cache_bytes > CODE_CACHE_MAX)
-        return bad_value(p, "not from 1M to 1G");
+        return bad_value(p, "not from 1M to 512M");
     return 0;
 }
 

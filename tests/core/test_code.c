@@ -52,6 +52,29 @@ static void test_figures(void **state)
     r10k_drop(&g);
 }
 
+/* The smallest cache and the biggest work alike. */
+static void test_sizes(void **state)
+{
+    static const uint64_t sizes[] = { 1 << 20, 512 << 20, DISCO_CACHE_NONE };
+    uint64_t sum = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct r10k_config c = { .code_cache_bytes = sizes[i] };
+        struct r10k g;
+
+        r10k_make(&g, &c, r10k_loop, r10k_loop_words);
+        assert_int_equal(r10k_run(&g, 0).reason, DISCO_EXIT_BREAK);
+        if (i)
+            assert_int_equal(r10k_reg(&g, DISCO_REG_GPR(7)), sum);
+        sum = r10k_reg(&g, DISCO_REG_GPR(7));
+        assert_int_not_equal(sum, 0);
+        if (disco_cap(DISCO_CAP_JIT))
+            assert_int_equal(has_jit(&g), i < 2);
+        r10k_drop(&g);
+    }
+}
+
 static void test_interpreted(void **state)
 {
     const struct r10k_config c = { .engine = DISCO_ENGINE_INTERP };
@@ -251,9 +274,10 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures),    cmocka_unit_test(test_interpreted),
-        cmocka_unit_test(test_shared),     cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_watch_ends), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_figures),     cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_interpreted), cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_watch),       cmocka_unit_test(test_watch_ends),
+        cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
