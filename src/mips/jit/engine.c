@@ -27,7 +27,7 @@ static enum jit_state make(struct jit *jit)
 
     if (!X64_IS_HOST || m->code_cache_bytes < JIT_CACHE_MIN)
         return JIT_NOT_THERE;
-    jit->features = x64_features();
+    jit->features = x64_features() & ~jit->denied;
     jit->buckets = m->alloc(m->ctx, PAGE_BUCKETS * sizeof(*jit->buckets));
     jit->compiler = jit_compiler_create(jit);
     if (!jit->buckets || !jit->compiler) {

@@ -121,11 +121,32 @@ static bool is_likely(unsigned op)
     }
 }
 
+/* Conversions that round by a mode of their own, but for truncation. */
+static bool is_rounding(unsigned op)
+{
+    switch (op) {
+#define ROUNDING(name)    \
+    case OP_##name##_W_S: \
+    case OP_##name##_W_D: \
+    case OP_##name##_L_S: \
+    case OP_##name##_L_D:
+        ROUNDING(ROUND)
+        ROUNDING(CEIL)
+        ROUNDING(FLOOR)
+#undef ROUNDING
+        return true;
+    default:
+        return false;
+    }
+}
+
 unsigned jit_op_flags(const struct jit_unit_plan *u, const struct slot *s)
 {
     unsigned flags = flags_of(s);
 
-    if (flags & OPF_ARITH && u->key & CFG_KEY_SOFT_FP)
+    if (flags & OPF_ARITH &&
+        (u->key & CFG_KEY_SOFT_FP ||
+         (!(u->jit->features & X64_HAS_SSE41) && is_rounding(s->op))))
         flags |= OPF_C | OPF_EXIT;
     return flags;
 }

@@ -176,6 +176,7 @@ struct jit {
     struct lock lock;
     uint32_t state;    /* atomic: enum jit_state */
     unsigned features; /* X64_HAS_* */
+    unsigned denied;   /* ... that are not used, for tests */
     uint32_t isa;      /* enum insn_isa: the same for all models */
     uint16_t heat;     /* runs of a block before a region is made around it */
     struct x64_exec exec;
