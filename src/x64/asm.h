@@ -732,6 +732,13 @@ static inline void x64_shiftx(struct x64_buf *b, enum x64_bmi2 op,
     x64_vex(b, op, w, dst, by, src);
 }
 
+/* dst = the lowest bits of src, as many as the low byte of `bits` says. */
+static inline void x64_bzhi(struct x64_buf *b, enum x64_width w, int dst,
+                            int src, int bits)
+{
+    x64_vex(b, 0xf5 | X64_MAP_0F38, w, dst, bits, src);
+}
+
 static inline void x64_rorx(struct x64_buf *b, enum x64_width w, int dst,
                             int src, unsigned by)
 {

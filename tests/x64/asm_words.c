@@ -413,6 +413,8 @@ static void extensions(void)
             x64_shiftx(&b, ops[i].op, w, r, s, t);
             say("%s %s,%s,%s", ops[i].name, reg(w, r), reg(w, s), reg(w, t));
         }
+        x64_bzhi(&b, w, r, s, t);
+        say("bzhi %s,%s,%s", reg(w, r), reg(w, s), reg(w, t));
         x64_rorx(&b, w, r, s, 7);
         say("rorx %s,%s,0x7", reg(w, r), reg(w, s));
     }

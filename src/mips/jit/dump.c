@@ -85,29 +85,21 @@ static const char *host_name(int reg)
 
 static const char *cold_name(unsigned kind)
 {
-    switch ((enum cold_kind)kind) {
-    case COLD_LOAD:
-        return "slow load";
-    case COLD_STORE:
-        return "slow store";
-    case COLD_BUDGET:
-        return "budget";
-    case COLD_HOT:
-        return "hot";
-    case COLD_RAISE:
-        return "exception";
-    case COLD_IN_C:
-        return "in C";
-    case COLD_FP_GO:
-        return "first FP";
-    case COLD_FP_SIGN:
-        return "sign of a NaN";
-    case COLD_EDGE:
-        return "way on";
-    case COLD_FAR:
-        return "jump from another address";
-    }
-    return "?";
+    static const char *const names[] = {
+        [COLD_LOAD] = "slow load",
+        [COLD_STORE] = "slow store",
+        [COLD_PART] = "slow part of a word",
+        [COLD_BUDGET] = "budget",
+        [COLD_HOT] = "hot",
+        [COLD_RAISE] = "exception",
+        [COLD_IN_C] = "in C",
+        [COLD_FP_GO] = "first FP",
+        [COLD_FP_SIGN] = "sign of a NaN",
+        [COLD_EDGE] = "way on",
+        [COLD_FAR] = "jump from another address",
+    };
+
+    return kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "?";
 }
 
 /* --- What was found

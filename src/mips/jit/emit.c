@@ -105,6 +105,23 @@ static void make_cmp(struct emit *e, unsigned item)
     home_written(e, item, true);
 }
 
+/* The bits of the shift, whose upper half may have to be made yet.  The item
+ * has a home. */
+static void make_shift(struct emit *e, unsigned item)
+{
+    struct val v = e->val[item];
+    enum x64_width w = v.is_wide ? X64_64 : X64_32;
+    int h = e->u->home[item];
+
+    x64_mov(e->b, w, h, home_of(e, v.a));
+    x64_shift_imm(e->b, (enum x64_shift)v.imm, w, h, v.scale);
+    home_written(e, item, !v.is_wide);
+    if (v.is_wide)
+        return;
+    e->val[item].kind = VAL_LOW;
+    e->special |= BIT(item);
+}
+
 void emit_make(struct emit *e, unsigned item)
 {
     struct val v = e->val[item];
@@ -129,6 +146,10 @@ void emit_make(struct emit *e, unsigned item)
         if (h == X64_NONE)
             x64_store(e->b, X64_64, item_mem(item), X64_RAX);
         home_written(e, item, false);
+        return;
+    case VAL_SHIFT:
+        make_shift(e, item);
+        emit_make(e, item);
         return;
     case VAL_CMP:
         make_cmp(e, item);
@@ -155,6 +176,8 @@ bool emit_is_sx(const struct emit *e, unsigned item)
         return true;
     case VAL_CONST:
         return fits32(e->val[item].imm);
+    case VAL_SHIFT:
+        return !e->val[item].is_wide;
     case VAL_HOME:
         return !item || e->sx >> item & 1;
     default:
@@ -182,6 +205,8 @@ static int use(struct emit *e, unsigned item, int scratch, enum x64_width w)
         make_sum(e, &sum, scratch);
         return scratch;
     }
+    if (v->kind == VAL_SHIFT)
+        make_shift(e, item);
     if (!(v->kind == VAL_LOW && w == X64_32))
         emit_make(e, item);
     h = home_of(e, item);
@@ -206,7 +231,7 @@ int emit_use32(struct emit *e, unsigned item, int scratch)
 
 static bool is_made_from(const struct val *v, unsigned item)
 {
-    return (v->kind == VAL_SUM || v->kind == VAL_CMP) &&
+    return (v->kind == VAL_SUM || v->kind == VAL_CMP || v->kind == VAL_SHIFT) &&
            (v->a == item || v->b == item);
 }
 
@@ -521,6 +546,12 @@ void emit_instruction(struct emit *e)
     make_comparisons(e, sets.use);
     if (flags & OPF_FP && !(flags & OPF_C))
         emit_fp_may_go(e);
+    if ((s->op == OP_LPART || s->op == OP_SPART) && emit_part(e, s))
+        return;
+    if ((s->op == OP_MFC0 || s->op == OP_DMFC0 || s->op == OP_MTC0 ||
+         s->op == OP_DMTC0) &&
+        emit_cp0(e, s))
+        return;
     if (flags & OPF_C) {
         emit_in_c(e, s);
         return;
@@ -597,7 +628,7 @@ static void begin_block(struct emit *e)
     e->at = k->at;
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
-    e->fp_went = false;
+    e->fp_went = e->cp0_went = false;
     memset(e->near_def, 0, sizeof(e->near_def));
     if (e->u->is_region) {
         e->resident = e->u->homed;
@@ -663,7 +694,8 @@ static void emit_block(struct emit *e, int16_t number)
         charge(e, k->insns + k->ahead);
     if (k->is_charged)
         x64_put(e->b, &k->label);
-    while (e->at < (unsigned)k->at + k->insns - end_insns(k)) {
+    e->body_end = (unsigned)k->at + k->insns - end_insns(k);
+    while (e->at < e->body_end) {
         emit_instruction(e);
         e->at++;
     }

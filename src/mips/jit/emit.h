@@ -18,6 +18,7 @@ enum val_kind {
     VAL_LOW,   /* the low half is in the home's register */
     VAL_CONST, /* imm */
     VAL_SUM,   /* a + (b << scale) + imm; 0 for a or b: none; homed items */
+    VAL_SHIFT, /* a shifted by `scale`: imm is the enum x64_shift */
     VAL_CMP    /* a cond b, or a cond imm when b is 0 */
 };
 
@@ -25,7 +26,7 @@ struct val {
     uint8_t kind;
     uint8_t a, b;
     uint8_t scale; /* CMP: enum x64_cond */
-    bool is_wide;  /* CMP: of 64 bits */
+    bool is_wide;  /* CMP, SHIFT: of 64 bits */
     int64_t imm;
 };
 
@@ -43,6 +44,7 @@ struct last_fp {
 enum cold_kind {
     COLD_LOAD, /* slow path of a load into `d` */
     COLD_STORE,
+    COLD_PART,   /* near entry of a part of a word, or of two */
     COLD_BUDGET, /* at the head of a block */
     COLD_HOT,
     COLD_RAISE, /* exception `d` */
@@ -108,9 +110,10 @@ struct emit {
     struct jit *jit;
     struct jit_unit_plan *u;
     const struct jit_block *k;
-    int16_t next; /* block that is written after it, or OUTSIDE */
-    unsigned at;  /* instruction: of u->insn */
-    uint8_t slot; /* enum site_slot of it */
+    int16_t next;      /* block that is written after it, or OUTSIDE */
+    unsigned at;       /* instruction: of u->insn */
+    unsigned body_end; /* first one of the block's end */
+    uint8_t slot;      /* enum site_slot of it */
     struct val val[ITEMS];
     uint64_t special; /* items whose val is not HOME */
     uint64_t sx;      /* items whose home has a sign-extended 32-bit number */
@@ -120,8 +123,9 @@ struct emit {
         need[BLOCK_INSNS_MAX + 4]; /* before each instruction of the block */
     struct last_fp last;
     bool fp_went; /* FP may go: seen in this block */
-    bool has_fp;  /* FP registers hold guest values */
-    bool failed;  /* a table is full: the unit is too big */
+    bool cp0_went;
+    bool has_fp; /* FP registers hold guest values */
+    bool failed; /* a table is full: the unit is too big */
     uint8_t near_salt;
     uint8_t near_def[ITEMS];
     unsigned colds, sites, spills, notes;
@@ -185,6 +189,45 @@ static inline void emit_note(struct emit *e, enum note_kind kind, unsigned of)
                                              (uint16_t)of, (uint8_t)kind };
 }
 
+/* --- Addresses (emit_mem.c)
+ * -------------------------------------------------------------- */
+
+/*
+ * A guest address as registers: base + (index << scale) + disp; without
+ * registers disp alone.  `rcx` tells what has to be loaded there before, each
+ * time: an item in memory or a constant.
+ */
+struct address {
+    int8_t base, index;
+    uint8_t scale;
+    int32_t disp;
+    enum { RCX_NOTHING, RCX_ITEM, RCX_CONST, RCX_SUM } rcx;
+    unsigned item, other;
+    int64_t imm;
+    unsigned near;
+};
+
+/* The item + off. */
+struct address emit_address(struct emit *e, unsigned item, int32_t off);
+void emit_load_rcx(struct emit *e, const struct address *a);
+/* The guest's address into rax. */
+void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
+                int32_t disp);
+/* Does the near entry have the page of base + disp, aligned to `bytes`?  Flags:
+ * E.  rax is changed. */
+void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
+                    unsigned bytes, bool is_store);
+/* Where the host has the address, once the page is known; rax is in it. */
+struct x64_mem emit_host_place(struct emit *e, const struct address *a);
+/* The word at m into reg, as the instruction extends it. */
+void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
+                     struct x64_mem m);
+/* The item as a store wants it: a register, or X64_NONE for memory and
+ * constants; and the store. */
+int emit_stored(struct emit *e, unsigned item, unsigned bytes);
+void emit_store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
+                      struct x64_mem m);
+
 /* --- Rare code
  * ------------------------------------------------------------------- */
 
@@ -198,6 +241,7 @@ void emit_cold_all(struct emit *e);
 void emit_restore(struct emit *e, const struct cold *c);
 void emit_cold_load(struct emit *e, struct cold *c);
 void emit_cold_store(struct emit *e, struct cold *c);
+void emit_cold_part(struct emit *e, struct cold *c);
 void emit_cold_in_c(struct emit *e, struct cold *c);
 void emit_cold_sign(struct emit *e, struct cold *c);
 void emit_cold_edge(struct emit *e, struct cold *c);
@@ -219,6 +263,10 @@ void emit_trap(struct emit *e, const struct slot *s);
 void emit_op(struct emit *e, const struct slot *s);
 void emit_load(struct emit *e, const struct slot *s);
 void emit_store(struct emit *e, const struct slot *s);
+/* MFC0, DMFC0, MTC0, DMTC0 in line; false: in C. */
+bool emit_cp0(struct emit *e, const struct slot *s);
+/* LWL, SDR and the like in line, perhaps with the next one; false: in C. */
+bool emit_part(struct emit *e, const struct slot *s);
 void emit_fp(struct emit *e, const struct slot *s);
 void emit_fp_op(struct emit *e, const struct slot *s);
 /* In C, with everything stored before. */

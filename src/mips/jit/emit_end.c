@@ -494,6 +494,11 @@ static void end_in_c(struct emit *e)
     emit_spill(e);
     site = emit_site(e);
     emit_point(e, site);
+    if (e->u->insn[e->at].op == OP_SYSCALL) {
+        x64_mov_imm(e->b, X64_RAX, EXC_SYS);
+        x64_jump_to(e->b, e->jit->routines.raise);
+        return;
+    }
     x64_jump_to(e->b, e->jit->routines.op_end);
 }
 
@@ -592,6 +597,9 @@ void emit_cold_all(struct emit *e)
             break;
         case COLD_STORE:
             emit_cold_store(e, c);
+            break;
+        case COLD_PART:
+            emit_cold_part(e, c);
             break;
         case COLD_BUDGET:
             cold_budget(e, c);

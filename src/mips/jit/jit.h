@@ -131,7 +131,8 @@ struct jit_routines {
     const uint8_t *raise;      /* exception rcx */
     const uint8_t *load[2][4]; /* [saves FP registers][log2 of bytes] */
     const uint8_t *store[2][4];
-    const uint8_t *op; /* any operation, in C */
+    const uint8_t *fill[2]; /* [store] the near entry, from the access table */
+    const uint8_t *op;      /* any operation, in C */
     const uint8_t *op_fp;
     const uint8_t *op_end; /* the same; then dispatch */
     const uint8_t *fp_go;  /* FP operations come */

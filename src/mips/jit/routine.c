@@ -157,7 +157,7 @@ static void make_dispatch(struct jit_routines *r, struct x64_buf *b)
     x64_alu_imm(b, X64_AND, X64_64, X64_RDX, (int32_t)PAGE_MASK | 3);
     x64_mov(b, X64_32, X64_RCX, X64_RAX);
     x64_shift_imm(b, X64_SHR, X64_32, X64_RCX, PAGE_BITS - LOG2_JUMP);
-    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (FETCH_ENTRIES - 1) << LOG2_JUMP);
+    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (JUMP_ENTRIES - 1) << LOG2_JUMP);
     x64_alu_load(
         b, X64_CMP, X64_64, X64_RDX,
         x64_sum((enum x64_reg)REG_TABLE, X64_RCX, 0, TABLE_DISP(jump[0].tag)));
@@ -264,10 +264,34 @@ static void try_table(struct x64_buf *b, int32_t tag, struct x64_label *other)
     x64_store(b, X64_64,
               x64_sum((enum x64_reg)base, X64_RCX, 3, TABLE_DISP(near.addend)),
               X64_RSI);
+    x64_shift_imm(b, X64_SHR, X64_64, X64_RAX, PAGE_BITS);
+    x64_mov(b, X64_64, X64_RCX, X64_RAX);
+    x64_mov_imm(b, X64_RAX, 1);
+    x64_shift_cl(b, X64_SHL, X64_64, X64_RAX);
+    x64_alu_store(b, X64_OR, X64_64,
+                  x64_at((enum x64_reg)base, TABLE_DISP(near.pages)), X64_RAX);
     x64_pop(b, X64_RSI);
     x64_pop(b, X64_RDX);
     x64_zero(b, X64_RCX);
     x64_ret(b);
+}
+
+/* Fill the near entry of the site in rcx for an address in rax.  ZF: it is. */
+static const uint8_t *make_fill(struct x64_buf *b, bool is_store)
+{
+    struct x64_label other = { 0 };
+    const uint8_t *start = begin(b);
+
+    x64_push(b, X64_RDX);
+    x64_push(b, X64_RSI);
+    try_table(b, is_store ? TABLE_DISP(data[0].wtag) : TABLE_DISP(data[0].rtag),
+              &other);
+    x64_put(b, &other);
+    x64_pop(b, X64_RSI);
+    x64_pop(b, X64_RDX);
+    x64_test(b, X64_64, X64_RSP, X64_RSP);
+    x64_ret(b);
+    return start;
 }
 
 /*
@@ -409,6 +433,8 @@ int jit_routines_make(struct jit *jit)
             r->load[fp][log2] = make_access(&b, false, fp, log2);
             r->store[fp][log2] = make_access(&b, true, fp, log2);
         }
+    r->fill[0] = make_fill(&b, false);
+    r->fill[1] = make_fill(&b, true);
     r->op = make_op(&b, false, jit_do_op);
     r->op_fp = make_op(&b, true, jit_do_op);
     r->fp_go = make_op(&b, true, jit_do_fp_go);

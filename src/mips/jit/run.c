@@ -285,7 +285,7 @@ enum found { FOUND, FOUND_EXCEPTION, FOUND_LEAVE, FOUND_INTERPRET };
 
 static struct jump_entry *jump_of(struct mips_cpu *cpu, uint64_t va)
 {
-    return &cpu->table->jump[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
+    return &cpu->table->jump[va >> PAGE_BITS & (JUMP_ENTRIES - 1)];
 }
 
 static enum found fetch(struct mips_cpu *cpu)
@@ -344,7 +344,7 @@ static enum found find(struct mips_cpu *cpu)
             return found;
         j = jump_of(cpu, cpu->pc);
     }
-    if (j->slot[index] == jit_miss(cpu->jit.shared, index))
+    if (load_acquire(&j->slot[index]) == jit_miss(cpu->jit.shared, index))
         return translate(cpu, page_of(j), index);
     return FOUND;
 }
