@@ -747,6 +747,12 @@ static inline void x64_rorx(struct x64_buf *b, enum x64_width w, int dst,
         x64_u8(b, by);
 }
 
+/* PSHUFB (SSSE3): bytes of dst by a mask in memory, 16 bytes and aligned. */
+static inline void x64_shuffle(struct x64_buf *b, int dst, struct x64_mem mask)
+{
+    x64_rm(b, 0x00 | X64_MAP_0F38 | X64_P66, X64_32, dst, mask);
+}
+
 /* MOVBE, of 2, 4 or 8 bytes. */
 static inline void x64_load_swapped(struct x64_buf *b, unsigned bytes, int dst,
                                     struct x64_mem m)

@@ -481,6 +481,13 @@ static void floating(void)
                 p->text);
         }
     }
+    FOR_PLACES(p)
+    {
+        int r = other(7, p);
+
+        x64_shuffle(&b, r, p->mem);
+        say("pshufb xmm%d,XMMWORD PTR %s", r, p->text);
+    }
     FOR_REGS(r)
     FOR_WIDTHS(w)
     {

@@ -256,11 +256,34 @@ int emit_def(const struct emit *e, unsigned item)
     return emit_homed(e, item) ? e->u->home[item] : X64_RAX;
 }
 
+/*
+ * A copy, or a pointer that is moved a bit, points where it did; anything else
+ * may point anywhere.
+ */
+static uint8_t key_of(const struct emit *e, unsigned item)
+{
+    const struct slot *s = &e->u->insn[e->at];
+
+    switch (s->op) {
+    case OP_ADD32_I:
+    case OP_ADD64_I:
+        return e->near_key[s->a];
+    case OP_ADD64_R:
+    case OP_OR_R:
+        if (!s->a || !s->b)
+            return e->near_key[s->a ? s->a : s->b];
+        break;
+    default:
+        break;
+    }
+    return (uint8_t)(7 * item + 5u * e->u->word[e->at]);
+}
+
 void emit_done(struct emit *e, unsigned item, int reg, enum done done)
 {
     int h = e->u->home[item];
 
-    e->near_def[item] = (uint8_t)e->u->word[e->at];
+    e->near_key[item] = key_of(e, item);
     if (h == X64_NONE) {
         if (done == DONE_LOW)
             x64_movsxd(e->b, reg, reg);
@@ -279,7 +302,7 @@ void emit_done(struct emit *e, unsigned item, int reg, enum done done)
 
 void emit_defer(struct emit *e, unsigned item, struct val v)
 {
-    e->near_def[item] = (uint8_t)e->u->word[e->at];
+    e->near_key[item] = key_of(e, item);
     e->val[item] = v;
     e->special |= BIT(item);
     e->sx &= ~BIT(item);
@@ -363,7 +386,7 @@ void emit_reload(struct emit *e, unsigned item)
 
 /*
  * Which near entry an access by this register uses: the stack has its own, the
- * others by where the register was written last.
+ * others by where what they point to was made.
  */
 unsigned emit_near(const struct emit *e, unsigned item)
 {
@@ -371,8 +394,7 @@ unsigned emit_near(const struct emit *e, unsigned item)
         return 0;
     if (item == 28)
         return 1;
-    return 2 + (item * 7u + e->near_def[item] * 5u + e->near_salt) %
-                   (NEAR_ENTRIES - 2);
+    return 2 + (e->near_key[item] + e->near_salt) % (NEAR_ENTRIES - 2u);
 }
 
 /* --- Sites
@@ -427,6 +449,7 @@ struct cold *emit_cold(struct emit *e, enum cold_kind kind)
     c->kind = (uint8_t)kind;
     c->from = (uint16_t)e->at;
     c->fixes = 0;
+    c->fp_reg = X64_NONE;
     c->dirty = e->dirty;
     c->fp_dirty = e->fp_dirty;
     c->resident = e->resident;
@@ -629,7 +652,9 @@ static void begin_block(struct emit *e)
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
     e->fp_went = e->cp0_went = false;
-    memset(e->near_def, 0, sizeof(e->near_def));
+    if (!k->is_charged)
+        for (unsigned i = 0; i < ITEMS; i++)
+            e->near_key[i] = (uint8_t)(7 * i);
     if (e->u->is_region) {
         e->resident = e->u->homed;
         e->fp_resident = e->u->fp_homed;

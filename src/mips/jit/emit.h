@@ -65,6 +65,7 @@ struct cold {
     uint8_t bytes;
     uint8_t scale; /* of an address: base + (index << scale) + disp */
     int8_t reg_base, reg_index, value_reg;
+    int8_t fp_reg; /* of a load: where the value goes as well, or X64_NONE */
     uint16_t site;
     uint16_t give; /* budget to be given back */
     int16_t block; /* EDGE: where to, or OUTSIDE */
@@ -127,7 +128,8 @@ struct emit {
     bool has_fp; /* FP registers hold guest values */
     bool failed; /* a table is full: the unit is too big */
     uint8_t near_salt;
-    uint8_t near_def[ITEMS];
+    uint8_t near_key[ITEMS]; /* what an item points to: the same, the same page
+                                in all likelihood */
     unsigned colds, sites, spills, notes;
     struct note note[NOTES_MAX];
     struct cold cold[COLD_MAX];
@@ -217,8 +219,10 @@ void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
  * E.  rax is changed. */
 void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
                     unsigned bytes, bool is_store);
-/* Where the host has the address, once the page is known; rax is in it. */
-struct x64_mem emit_host_place(struct emit *e, const struct address *a);
+/* Where the host has the address, once the page is known; rax is in it.  At
+ * `known`, unless NULL, rax has the addend. */
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known);
 /* The word at m into reg, as the instruction extends it. */
 void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
                      struct x64_mem m);
@@ -292,6 +296,9 @@ bool emit_fp_homed(const struct emit *e, unsigned index, bool is_double);
 int emit_fp_use(struct emit *e, unsigned index, bool is_double, int scratch);
 /* Double register `index` is about to be written. */
 void emit_fp_begin_def(struct emit *e, unsigned index);
+/* A register's new value is in vector register `reg`; a single's other half
+ * stays. */
+void emit_fp_put(struct emit *e, unsigned index, bool is_double, int reg);
 /* Bits to and from a general register. */
 void emit_fp_put_bits(struct emit *e, unsigned index, bool is_double, int reg);
 void emit_fp_get_bits(struct emit *e, unsigned index, bool is_double, int reg);

@@ -7,7 +7,7 @@
  */
 #include "mips/jit/emit.h"
 
-enum { SINK = 32 };
+enum { SINK = 32, XMM0 = 0 };
 
 static bool fits32(int64_t v)
 {
@@ -146,9 +146,12 @@ void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
     x64_alu_load(b, X64_CMP, X64_64, X64_RAX, tag);
 }
 
-struct x64_mem emit_host_place(struct emit *e, const struct address *a)
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known)
 {
     x64_load(e->b, X64_64, X64_RAX, near_mem(TABLE_DISP(near.addend), a->near));
+    if (known)
+        x64_put(e->b, known);
     if (a->base == X64_NONE)
         return x64_at(X64_RAX, a->disp);
     if (a->index == X64_NONE)
@@ -164,7 +167,9 @@ struct x64_mem emit_host_place(struct emit *e, const struct address *a)
 static struct x64_mem check(struct emit *e, const struct address *a,
                             unsigned bytes, bool is_store, struct cold *c)
 {
-    x64_put(e->b, &c->again);
+    /* Rare code comes back with the addend, but without what rcx was. */
+    if (a->rcx)
+        x64_put(e->b, &c->again);
     emit_load_rcx(e, a);
     c->reg_base = a->base;
     c->reg_index = a->index;
@@ -172,7 +177,7 @@ static struct x64_mem check(struct emit *e, const struct address *a,
     c->disp = a->disp;
     emit_near_test(e, a, a->disp, bytes, is_store);
     x64_jcc(e->b, X64_NE, &c->at);
-    return emit_host_place(e, a);
+    return emit_host_place(e, a, a->rcx ? NULL : &c->again);
 }
 
 static bool is_big(const struct emit *e)
@@ -409,6 +414,20 @@ static struct address fp_address(struct emit *e, const struct slot *s,
                       : emit_address(e, s->a, s->imm);
 }
 
+/* Is the register's byte order changed in a vector register? */
+static bool by_vector(const struct emit *e, unsigned index, bool is_double)
+{
+    return emit_fp_homed(e, index, is_double) &&
+           (!is_big(e) || e->jit->features & X64_HAS_SSE41);
+}
+
+static struct x64_mem swap_mask(const struct emit *e, bool is_double)
+{
+    const struct jit_constants *k = e->jit->constants;
+
+    return x64_rip(is_double ? k->swap_d : k->swap_s);
+}
+
 /*
  * LWC1, LDC1 and the indexed ones.  The bits come by rax; a single leaves the
  * other half of its register alone.
@@ -421,6 +440,7 @@ void emit_load_fp(struct emit *e, const struct slot *s)
     struct address a = fp_address(e, s, is_indexed);
     struct cold *c;
     struct x64_mem m;
+    int reg;
 
     emit_fp_begin_def(e, is_double ? s->d : s->d / 2u);
     c = emit_cold(e, COLD_LOAD);
@@ -430,9 +450,19 @@ void emit_load_fp(struct emit *e, const struct slot *s)
     c->op = s->op;
     c->value_reg = X64_RAX;
     m = check(e, &a, bytes, false, c);
-    emit_load_value(e, is_double ? OP_LD : OP_LWU, bytes, X64_RAX, m);
+    if (!by_vector(e, s->d, is_double)) {
+        emit_load_value(e, is_double ? OP_LD : OP_LWU, bytes, X64_RAX, m);
+        x64_put(e->b, &c->back);
+        emit_fp_put_bits(e, s->d, is_double, X64_RAX);
+        return;
+    }
+    reg = is_double ? e->u->fp_home[s->d] : XMM0;
+    c->fp_reg = (int8_t)reg;
+    x64_fp_load(e->b, is_double, reg, m);
+    if (is_big(e))
+        x64_shuffle(e->b, reg, swap_mask(e, is_double));
     x64_put(e->b, &c->back);
-    emit_fp_put_bits(e, s->d, is_double, X64_RAX);
+    emit_fp_put(e, s->d, is_double, reg);
 }
 
 void emit_store_fp(struct emit *e, const struct slot *s)
@@ -452,6 +482,10 @@ void emit_store_fp(struct emit *e, const struct slot *s)
     m = check(e, &a, bytes, true, c);
     if (!is_big(e) && emit_fp_homed(e, s->d, is_double)) {
         x64_fp_store(e->b, is_double, m, emit_fp_use(e, s->d, is_double, 0));
+    } else if (by_vector(e, s->d, is_double)) {
+        x64_movaps(e->b, XMM0, emit_fp_use(e, s->d, is_double, XMM0));
+        x64_shuffle(e->b, XMM0, swap_mask(e, is_double));
+        x64_fp_store(e->b, is_double, m, XMM0);
     } else {
         m = in_rax(e->b, m);
         emit_fp_get_bits(e, s->d, is_double, X64_RCX);
@@ -485,7 +519,10 @@ void emit_cold_load(struct emit *e, struct cold *c)
     x64_call_to(b, e->jit->routines.load[e->has_fp][log2_bytes(c->bytes)]);
     x64_jcc(b, X64_E, &c->again);
     x64_jcc(b, X64_B, &out);
-    if (c->bytes == 8 || c->op == OP_LWC1 || c->op == OP_LWXC1) {
+    if (c->fp_reg != X64_NONE)
+        x64_movq_to_vector(b, c->bytes == 8 ? X64_64 : X64_32, c->fp_reg,
+                           X64_RAX);
+    else if (c->bytes == 8 || c->op == OP_LWC1 || c->op == OP_LWXC1) {
         if (reg != X64_RAX)
             x64_mov(b, X64_64, reg, X64_RAX);
     } else if (c->bytes == 4) {

@@ -65,7 +65,7 @@ static struct x64_mem check_pair(struct emit *e, const struct address *a,
     x64_jcc(e->b, X64_NE, &fill->at);
     emit_near_test(e, a, a->disp + (int32_t)p.bytes - 1, 1, p.is_store);
     x64_jcc(e->b, X64_NE, &cross->at);
-    return emit_host_place(e, a);
+    return emit_host_place(e, a, NULL);
 }
 
 static void load_pair(struct emit *e, const struct slot *s, struct address *a,
@@ -175,7 +175,7 @@ static void load_one(struct emit *e, const struct slot *s, struct part p)
     emit_load_rcx(e, &a);
     emit_near_test(e, &a, a.disp, 1, false);
     x64_jcc(e->b, X64_NE, &c->at);
-    x64_lea(e->b, X64_64, X64_RAX, emit_host_place(e, &a));
+    x64_lea(e->b, X64_64, X64_RAX, emit_host_place(e, &a, NULL));
     load_around(e, p);
     merge(e->b, p, reg);
     emit_done(e, s->d, reg, p.bytes == 8 ? DONE_FULL : DONE_LOW);

@@ -143,8 +143,11 @@ enum { MISS_BYTES = 10 };
 
 /* Lies with the routines: code reaches it. */
 struct jit_constants {
-    uint32_t sign_s[4]; /* 16 bytes, aligned: operands of xorps */
+    /* 16 bytes, aligned: operands of xorps and pshufb. */
+    uint32_t sign_s[4];
     uint64_t sign_d[2];
+    uint8_t swap_s[16];
+    uint8_t swap_d[16];
     uint64_t infinity_d; /* without its sign, shifted left by 1 */
     uint64_t one_d;
     uint32_t one_s;
