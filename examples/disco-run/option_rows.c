@@ -21,7 +21,7 @@ enum { VMS_MAX = 256, CPUS_MAX = 32, NODES_MAX = 64, THREADS_MAX = 256 };
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
 #define MEMORY_MAX ((uint64_t)64 << 30)
-enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 1 << 30 };
+enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 512 << 20 };
 
 int option_fail(struct parser *p, const char *format, ...)
 {
@@ -200,7 +200,7 @@ static int set_code_cache(struct parser *p)
         return -1;
     if (p->options->code_cache_bytes < CODE_CACHE_MIN ||
         p->options->code_cache_bytes > CODE_CACHE_MAX)
-        return bad_value(p, "not from 1M to 1G");
+        return bad_value(p, "not from 1M to 512M");
     return 0;
 }
 
@@ -389,6 +389,18 @@ static int set_stats(struct parser *p)
     return 0;
 }
 
+static int set_perf_map(struct parser *p)
+{
+    p->options->is_perf_map = 1;
+    return 0;
+}
+
+static int set_dump_code(struct parser *p)
+{
+    p->options->dump_code = p->value;
+    return 0;
+}
+
 static int set_console(struct parser *p)
 {
     return take_choice(p, "uart|virtio", &p->options->console_is_virtio);
@@ -429,6 +441,7 @@ static const struct option_row rows[] = {
     { "--cpus", 1, set_cpus },
     { "--deterministic", 0, set_deterministic },
     { "--disk", 1, set_disk },
+    { "--dump-code", 1, set_dump_code },
     { "--endian", 1, set_endian },
     { "--engine", 1, set_engine },
     { "--gdb", 1, unsupported },
@@ -443,6 +456,7 @@ static const struct option_row rows[] = {
     { "--net", 1, set_net },
     { "--nodes", 1, set_nodes },
     { "--pcap", 1, set_pcap },
+    { "--perf-map", 0, set_perf_map },
     { "--policy", 1, set_policy },
     { "--quiet", 0, set_quiet },
     { "--rng", 0, set_rng },

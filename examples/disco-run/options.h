@@ -57,6 +57,8 @@ struct options {
     double timeout_s;      /* 0 = no limit */
     struct policy_option policy;
     const char *stats;
+    int is_perf_map;
+    const char *dump_code; /* file that code is dumped to, or NULL */
     uint32_t console_vm;
     int console_is_virtio; /* stdin goes to a virtio console, not the UART */
     int is_quiet;

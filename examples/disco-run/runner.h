@@ -60,7 +60,8 @@ struct runner {
     disco_sched *sched;   /* while guests run, and until the figures are out */
     disco_subnet *subnet; /* NULL without --net subnet */
     FILE *pcap;           /* NULL without --pcap */
-    struct guest *guest;  /* options->vms of them */
+    struct code_output *code; /* owned; NULL: nothing is shown */
+    struct guest *guest;      /* options->vms of them */
     struct console console;
     uint32_t vcpus; /* of all guests */
     uint32_t cpus;  /* of the machine */
@@ -140,6 +141,13 @@ void net_stats_write(FILE *f, const struct guest *guest);
 /* memstats.c: footprint of a VM; of the machine, with sharing and moves. */
 void footprint_write(FILE *f, const disco_footprint *p);
 void memory_stats_write(FILE *f, disco_machine *machine);
+
+/* code.c: show translated code as the options want; 0 or -1.  Once the machine
+ * is there; closed once it is gone. */
+int code_open(struct runner *runner);
+void code_close(struct runner *runner);
+/* Its figures as JSON. */
+void code_stats_write(FILE *f, disco_machine *machine);
 
 /* Write the figures of a run; 0 or -1 with runner->text. */
 int stats_write(struct runner *runner, const char *path, int exit_status);

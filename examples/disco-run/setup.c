@@ -306,7 +306,7 @@ int runner_open(struct runner *runner, const struct options *options)
         return -1;
     if (options->initrd && file_read(runner, options->initrd, &runner->initrd))
         return -1;
-    if (find_order(runner) || open_machine(runner))
+    if (find_order(runner) || open_machine(runner) || code_open(runner))
         return -1;
     runner->boot_cpu = find_boot_cpu(runner);
     runner->guest = calloc(options->vms, sizeof(*runner->guest));
@@ -334,6 +334,7 @@ void runner_close(struct runner *runner)
     }
     subnet_close(runner);
     disco_machine_destroy(runner->machine);
+    code_close(runner);
     free(runner->guest);
     free(runner->kernel.data);
     free(runner->initrd.data);

@@ -245,11 +245,11 @@ static void put_cache(FILE *f, disco_machine *machine)
 }
 
 /* What runs the guests' instructions: the same for all. */
-static const char *engine_name(const struct runner *runner)
+static int is_jit(const struct runner *runner)
 {
     disco_vcpu *vcpu = disco_vm_vcpu(runner->guest[0].vm, 0);
 
-    return disco_vcpu_engine(vcpu) == DISCO_ENGINE_JIT ? "jit" : "interp";
+    return disco_vcpu_engine(vcpu) == DISCO_ENGINE_JIT;
 }
 
 static void put_all(FILE *f, struct runner *runner, int exit_status)
@@ -261,7 +261,7 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     fputs("{\n  \"kernel\": ", f);
     put_text(f, o->kernel);
     fprintf(f, ",\n  \"engine\": \"%s\", \"mode\": \"%s\", \"threads\": %u,\n",
-            engine_name(runner),
+            is_jit(runner) ? "jit" : "interp",
             o->mode == DISCO_MODE_DISCO ? "disco" : "exact", runner->threads);
     fprintf(f, "  \"deterministic\": %s, \"seed\": %" PRIu64 ",\n",
             o->is_deterministic ? "true" : "false", o->seed);
@@ -270,6 +270,8 @@ static void put_all(FILE *f, struct runner *runner, int exit_status)
     put_machine(f, runner->machine);
     put_cache(f, runner->machine);
     memory_stats_write(f, runner->machine);
+    if (is_jit(runner))
+        code_stats_write(f, runner->machine);
     placement_put(f, runner);
     fputs("  \"nodes\": [\n", f);
     for (uint32_t i = 0; i < o->nodes; i++) {

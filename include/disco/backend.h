@@ -9,6 +9,7 @@
 #define DISCO_BACKEND_H
 
 #include "types.h"
+#include "code.h"
 #include "device.h"
 #include "vcpu.h"
 
@@ -247,6 +248,14 @@ typedef struct disco_backend_ops {
     disco_status (*machine_begin)(const disco_backend_machine *machine,
                                   void **shared);
     void (*machine_end)(void *shared);
+    /*
+     * Of a backend that translates, with what machine_begin made; NULL: it does
+     * not.  code_stats adds to the figures.  watch_code is as
+     * disco_machine_watch_code; no vCPU runs.
+     */
+    void (*code_stats)(void *shared, disco_code_stats *sum);
+    disco_status (*watch_code)(void *shared, uint32_t flags, disco_code_fn fn,
+                               void *opaque);
 } disco_backend_ops;
 
 /*

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "physmap.h"
 #include "backend.h"
+#include "code.h"
 #include "sched.h"
 #include "model.h"
 

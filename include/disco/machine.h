@@ -62,8 +62,8 @@ typedef struct disco_machine_config {
      */
     uint64_t cache_bytes;
     /*
-     * Host memory for translated code, of all vCPUs together: 1 MiB to 1 GiB, 0
-     * = 32 MiB, DISCO_CACHE_NONE = the JIT is not used.  What does not fit is
+     * Host memory for translated code, of all vCPUs together: 1 MiB to 512 MiB,
+     * 0 = 32 MiB, DISCO_CACHE_NONE = the JIT is not used.  What does not fit is
      * translated again.
      */
     uint64_t code_cache_bytes;

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from ._native import MASK64, ONE, Record, trap
 from ._raw import ffi, lib
+from .constants import CodeKind
 from .errors import BusError
+from .stats import Code
 
 CALLBACK = lib.DISCO_E_CALLBACK
 FAULT = lib.DISCO_E_FAULT
@@ -139,6 +141,19 @@ def disco_py_machine_config_wake(opaque, vcpu):
     found = record.find(vcpu)
     if found is not None:
         record.wake(found)
+
+
+def _text(value):
+    return ffi.string(value).decode("utf-8", "replace") if value else None
+
+
+@ffi.def_extern(onerror=trap)
+def disco_py_code_fn(opaque, code):
+    _from_handle(opaque).show(Code(
+        CodeKind(code.kind), code.gva, code.insns,
+        int(ffi.cast("uintptr_t", code.host)),
+        _buffer(code.host, code.host_bytes)[:], _text(code.name),
+        _text(code.text)))
 
 
 @ffi.def_extern(error=lib.DISCO_NODES_MAX, onerror=trap)

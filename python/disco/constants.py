@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 from ._raw import lib
 
 __all__ = [
-    "Status", "Order", "Access", "LogLevel", "Capability", "Engine", "ExitReason",
+    "CodeKind", "Status", "Order", "Access", "LogLevel", "Capability", "Engine", "ExitReason",
     "Mode", "Switchable", "FloatingPoint", "MemoryOrder", "NetCopy", "RegClass",
     "TlbPart", "Trap", "PlaceAction", "Refusal",
     "RegionKind", "PageFlags", "PageKind", "BlockOp", "DiskMode",
@@ -68,6 +68,13 @@ class Capability(IntEnum):
     DETERMINISTIC = lib.DISCO_CAP_DETERMINISTIC
     L2TLB = lib.DISCO_CAP_L2TLB
     HWLOC = lib.DISCO_CAP_HWLOC
+
+
+class CodeKind(IntEnum):
+    """What a piece of translated code is."""
+    ROUTINE = lib.DISCO_CODE_ROUTINE
+    BLOCK = lib.DISCO_CODE_BLOCK
+    REGION = lib.DISCO_CODE_REGION
 
 
 class Engine(IntEnum):

@@ -12,7 +12,7 @@ from .errors import error_from_struct
 from .model import (ModelCpuStats, ModelNodeStats, config_from, config_struct)
 from .numa import Topology
 from .placement import PlacementMixin
-from .stats import (CacheStats, Footprint, MachineStats, MoveStats, NodeStats,
+from .stats import (CacheStats, Code, CodeStats, Footprint, MachineStats, MoveStats, NodeStats,
                     from_struct)
 
 __all__ = ["Machine", "version", "capability"]
@@ -105,7 +105,7 @@ class Machine(PlacementMixin, Closable):
     close() closes its VMs, subnets, schedulers and unused back ends first.
     """
 
-    __slots__ = ("_keep", "_cpus")
+    __slots__ = ("_keep", "_cpus", "_watch")
     _core: MachineCore
 
     def __init__(self, *, nodes: int = 1, cpus_per_node: int = 1,
@@ -164,6 +164,7 @@ class Machine(PlacementMixin, Closable):
         if status:
             raise error_from_struct(status, err)
         self._keep = [handle, allocator]
+        self._watch: List[Any] = []
         core = MachineCore(out[0])
         core.vcpus = vcpus
         self._own(core)
@@ -248,6 +249,24 @@ class Machine(PlacementMixin, Closable):
         """The block cache and all disks over it."""
         return from_struct(CacheStats, self._struct(
             lib.disco_cache_stats_get, "disco_cache_stats"))
+
+    def code_stats(self) -> CodeStats:
+        """What was translated so far, for all vCPUs."""
+        return from_struct(CodeStats, self._struct(
+            lib.disco_machine_code_stats, "disco_code_stats"))
+
+    def watch_code(self, show: Optional[Callable[[Code], None]],
+                   text: bool = False) -> None:
+        """Call show(code) for everything that is translated from now on; None:
+        no more.  Called while the library holds locks: it may not use it.
+        text: tell how the code was made, too."""
+        handle = Record(show=show).handle() if show else ffi.NULL
+        # When it raises, it is not known which of them the library has.
+        self._watch.append(handle)
+        self._call(lib.disco_machine_watch_code,
+                   lib.DISCO_CODE_WITH_TEXT if show and text else 0,
+                   lib.disco_py_code_fn if show else ffi.NULL, handle)
+        del self._watch[:-1]
 
     def node_stats(self, node: int) -> NodeStats:
         return from_struct(NodeStats, self._struct(

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 from ._raw import ffi
-from .constants import (ExitReason, NetCopy, Order, PageFlags, PageKind,
+from .constants import (CodeKind, ExitReason, NetCopy, Order, PageFlags, PageKind,
                         PlaceAction, Refusal, RegionKind, Trap)
 from .model import ledger_from
 
-__all__ = ["Footprint", "FootprintKind", "MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
+__all__ = ["Code", "CodeStats", "Footprint", "FootprintKind", "MachineStats", "CacheStats", "MoveCost", "MoveStats", "NodeStats", "VmStats",
            "VcpuStats", "NicStats", "SubnetStats", "PortStats", "RegionInfo",
            "PageInfo", "ImageInfo", "SchedCpuStats", "SchedVcpuStats",
            "PlacementStats", "PlacementEvent", "PageCounters"]
@@ -82,6 +82,36 @@ class CacheStats:
     copied_unaligned_bytes: int
     copied_short_bytes: int
     copied_refused_bytes: int
+
+
+@dataclass(frozen=True)
+class CodeStats:
+    """Translated code of a machine."""
+    blocks: int
+    translated_insns: int
+    translate_ns: int
+    regions: int
+    region_insns: int
+    region_ns: int
+    code_bytes: int
+    pages: int
+    pages_shared: int
+    evictions: int
+    refusals: int
+    held_bytes: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """A disco_code, a piece of translated code: `code` runs at the host address `host`.
+    `name` is of a common routine; `text` tells how it was made."""
+    kind: CodeKind
+    gva: int
+    insns: int
+    host: int
+    code: bytes
+    name: Optional[str]
+    text: Optional[str]
 
 
 @dataclass(frozen=True)

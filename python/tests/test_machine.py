@@ -3,6 +3,7 @@ import logging
 
 import disco
 import pytest
+from guest_words import BREAK, CODE, ENTRY, NOP, addiu, bne, code, lui, lw
 
 
 def test_version():
@@ -150,3 +151,63 @@ def test_allocator_of_c():
     bad.alloc = lib.disco_py_allocator_alloc  # one of four: refused
     with pytest.raises(disco.InvalidError):
         disco.Machine(allocator=bad)
+
+
+def loop_machine(**config):
+    """A vCPU that runs a loop of 1000 rounds, then BREAK."""
+    machine = disco.Machine(**config)
+    vm = machine.create_vm()
+    vm.map_ram(0, 1 << 16)
+    vm.write(CODE, code(lui("a0", 0x8000), addiu("t0", "zero", 1000),
+                        lw("v0", 0x1000, "a0"), addiu("t0", "t0", -1),
+                        bne("t0", "zero", -3), NOP, BREAK))
+    vcpu = vm.create_vcpu(break_exit=True)
+    vcpu.start(ENTRY)
+    return machine, vcpu
+
+
+def test_code_is_shown():
+    machine, vcpu = loop_machine()
+    with machine:
+        shown = []
+        machine.watch_code(shown.append, text=True)
+        vcpu.run()
+        stats = machine.code_stats()
+        if vcpu.engine != disco.Engine.JIT:
+            assert not shown and not stats.blocks
+            return
+        blocks = [c for c in shown if c.kind == disco.CodeKind.BLOCK]
+        assert len(blocks) >= stats.blocks >= 2 and stats.regions == 1
+        assert blocks[0].gva == ENTRY and " lui a0,0x8000 " in blocks[0].text
+        assert blocks[0].host and len(blocks[0].code) > 10
+        routines = [c for c in shown if c.kind == disco.CodeKind.ROUTINE]
+        assert "dispatch" in [c.name for c in routines]
+        assert routines[0].text is None
+        machine.watch_code(None)
+        count = len(shown)
+        vcpu.reset()
+        vcpu.start(ENTRY + 4)
+        vcpu.run()
+        assert len(shown) == count
+
+
+def test_code_is_shown_to_a_callable_that_fails():
+    machine, vcpu = loop_machine()
+    with machine:
+        def show(piece):
+            raise KeyError(piece.kind)
+        if vcpu.engine != disco.Engine.JIT:
+            return
+        with pytest.raises(KeyError):
+            machine.watch_code(show)
+        with pytest.raises(KeyError):
+            vcpu.run()
+        machine.watch_code(None)
+
+
+def test_without_code_cache():
+    machine, vcpu = loop_machine(code_cache_bytes=1)
+    with machine:
+        assert vcpu.engine == disco.Engine.INTERP
+        vcpu.run()
+        assert machine.code_stats().held_bytes == 0

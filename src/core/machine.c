@@ -14,7 +14,7 @@ enum { CPU_HZ_DEFAULT = 200000000, CPU_HZ_MIN = 2000000 };
 enum {
     CODE_CACHE_DEFAULT = 32 << 20,
     CODE_CACHE_MIN = 1 << 20,
-    CODE_CACHE_MAX = 1 << 30
+    CODE_CACHE_MAX = 512 << 20
 };
 #define CPU_HZ_MAX         4000000000u
 #define NODE_BYTES_DEFAULT (UINT64_C(1) << 30)
@@ -57,7 +57,7 @@ static disco_status check_config(disco_machine_config *c, disco_error *err)
          c->code_cache_bytes > CODE_CACHE_MAX))
         return error_fill(err, DISCO_E_INVAL, c->code_cache_bytes,
                           "machine: code_cache_bytes 0x%llx is not in 1 MiB.."
-                          "1 GiB",
+                          "512 MiB",
                           (unsigned long long)c->code_cache_bytes);
     if (c->now_ns && (c->flags & DISCO_MACHINE_DETERMINISTIC))
         return error_fill(err, DISCO_E_INVAL, 0,

@@ -541,6 +541,8 @@ const disco_backend_ops mips_backend_ops = {
     .engine = mips_engine,
     .machine_begin = jit_machine_begin,
     .machine_end = jit_machine_end,
+    .code_stats = jit_code_stats,
+    .watch_code = jit_watch_code,
 };
 
 uint64_t mips_has_jit(void)

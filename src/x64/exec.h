@@ -15,7 +15,8 @@ struct x64_exec {
 };
 
 /*
- * Reserve `bytes`, a multiple of the host's page size up to 1 GiB; host memory
+ * Reserve `bytes`, a multiple of the host's page size up to 512 MiB: operands
+ * that code reaches from its own address may lie 2 GiB away.  Host memory
  * is taken when it is touched.  0, or -1 where the system denies it.
  */
 int x64_exec_create(struct x64_exec *exec, uint64_t bytes);

@@ -50,6 +50,17 @@ static void test_machine_config(void **state)
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     c.cpu_hz = 4000000000u;
     assert_int_equal(create(&c, &err), 0);
+    c.code_cache_bytes = (1 << 20) - 1;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    assert_non_null(strstr(err.text, "1 MiB..512 MiB"));
+    c.code_cache_bytes = 1 << 20;
+    assert_int_equal(create(&c, &err), 0);
+    c.code_cache_bytes = 512 << 20;
+    assert_int_equal(create(&c, &err), 0);
+    c.code_cache_bytes++;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    c.code_cache_bytes = DISCO_CACHE_NONE;
+    assert_int_equal(create(&c, &err), 0);
     c.flags = UINT32_C(1) << 31;
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     assert_int_equal(disco_machine_create(NULL, NULL, NULL), DISCO_E_INVAL);

@@ -16,6 +16,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from guest_elf import (Asm, BASE, IDLE, MAILBOX, UART, VIRTIO, elf)  # noqa
 
 DISCO_RUN = None
+CODE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                    "../../scripts/code.py")
 
 
 def hello(status=0):
@@ -277,6 +279,69 @@ class Many(Case):
         self.expect(self.run_it("--vms", "2", "--disk", disk + ",ro",
                                 self.disk_kernel()), 17)
 
+    def counting_kernel(self, bits=64, order=">"):
+        """Loops 5000 times, so that a region is made."""
+        a = Asm()
+        a.li("s0", 5000)
+        a.label("loop")
+        a.imm("addiu", "s0", "s0", -1)
+        a.branch("bne", "s0", "zero", "loop")
+        a.nop()
+        a.puts("done\n")
+        a.exit(0)
+        return self.kernel(a, bits, order)
+
+    def test_jit_figures(self):
+        stats = self.stats(self.counting_kernel())
+        if stats["engine"] != "jit":
+            self.assertNotIn("jit", stats)
+            return
+        jit = stats["jit"]
+        self.assertGreater(jit["blocks"], 2)
+        self.assertGreater(jit["translated_insns"], jit["blocks"])
+        self.assertGreaterEqual(jit["regions"], 1)
+        self.assertGreater(jit["translate_ns"], 0)
+        self.assertGreater(jit["code_bytes"], 100)
+        self.assertGreater(jit["held_bytes"], jit["code_bytes"])
+        stats = self.stats("--engine", "interp", self.counting_kernel())
+        self.assertEqual(stats["engine"], "interp")
+        self.assertNotIn("jit", stats)
+
+    def has_jit(self):
+        return self.stats(self.kernel(hello()))["engine"] == "jit"
+
+    def test_code_dump(self):
+        if not self.has_jit():
+            self.skipTest("no JIT")
+        for bits, order in ((64, ">"), (32, "<")):
+            dump = self.path("dump")
+            self.expect(self.run_it("--dump-code", dump,
+                                    self.counting_kernel(bits, order)), 0,
+                        b"done\n")
+            shown = subprocess.run(
+                [sys.executable, CODE, "--kind", "region", dump],
+                stdout=subprocess.PIPE, check=False, text=True)
+            if shown.returncode:
+                self.skipTest("no objdump")
+            self.assertIn(" addiu s0,s0,-1 ", shown.stdout)
+            self.assertRegex(shown.stdout, r"\n +[0-9a-f]+  sub +r14d,0x")
+            self.assertIn("disco:tail", shown.stdout)
+
+    def test_perf_map(self):
+        process = subprocess.Popen(
+            [DISCO_RUN, "--perf-map", self.counting_kernel()],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        path = "/tmp/perf-%d.map" % process.pid
+        out, err = process.communicate(timeout=60)
+        self.addCleanup(os.unlink, path)
+        self.assertEqual((process.returncode, out), (0, b"done\n"), err)
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        for line in lines:
+            self.assertRegex(line, r"^[0-9a-f]+ [0-9a-f]+ (disco|guest):\S+$")
+        if self.has_jit():
+            self.assertTrue(any("guest:0xffffffff8" in x for x in lines))
+
     def test_smp_counter(self):
         """vCPU 0 starts vCPU 1; both count with LL/SC."""
         a = Asm()
@@ -388,6 +453,9 @@ class Errors(Case):
                 (["--disk", "/nonexistent/x"], "/nonexistent/x"),
                 (["--cache", "many"], "--cache many"),
                 (["--cache", "65G"], "--cache 65G"),
+                (["--code-cache", "1023K"], "not from 1M to 512M"),
+                (["--code-cache", "513M"], "not from 1M to 512M"),
+                (["--dump-code", "/nonexistent/d"], "/nonexistent/d"),
                 (["--initrd", "/nonexistent/y"], "/nonexistent/y"),
                 (["--deterministic", "--threads", "2"], "--threads 2"),
                 (["--model", "numa"], "numa is not one of"),

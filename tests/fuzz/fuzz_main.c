@@ -2,8 +2,10 @@
  * fuzz_main.c - runs a fuzz target without a fuzzer: on files.
  *
  *     fuzz_NAME FILE_OR_DIRECTORY...
+ *     fuzz_NAME --random SEED COUNT
  *
- * Every file of a directory and of those below it, in the order of their names.
+ * Every file of a directory and of those below it, in the order of their names;
+ * or inputs made up of random bytes, each of which has a seed of its own.
  * Compiled with -DFUZZ_MAIN; without it libFuzzer brings the main function.
  */
 #include <stddef.h>
@@ -109,11 +111,41 @@ static int run_path(const char *path, unsigned long *count)
                                : run_file(path, count);
 }
 
+enum { RANDOM_BYTES_MAX = 1024 };
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static void run_random(uint64_t seed)
+{
+    uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    size_t size = (size_t)(next_random(&state) >> 32) % RANDOM_BYTES_MAX;
+    uint8_t data[RANDOM_BYTES_MAX];
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(next_random(&state) >> 56);
+    printf("seed %llu: %zu bytes\n", (unsigned long long)seed, size);
+    fflush(stdout);
+    LLVMFuzzerTestOneInput(data, size);
+}
+
 int main(int argc, char **argv)
 {
     unsigned long count = 0;
     int bad = 0;
 
+    if (argc == 4 && !strcmp(argv[1], "--random")) {
+        uint64_t seed = strtoull(argv[2], NULL, 0);
+
+        for (unsigned long n = strtoul(argv[3], NULL, 0); n > 0; n--)
+            run_random(seed++);
+        return 0;
+    }
     for (int i = 1; i < argc; i++)
         bad |= run_path(argv[i], &count);
     printf("%lu files\n", count);

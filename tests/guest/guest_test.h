@@ -1,6 +1,7 @@
 /*
  * guest_test.h - what the test programs of guests have in common: cmocka, the
- * folder of built guests (first argument), and a run that must end well.
+ * folder of built guests (first argument), the engine ("interp" as the second
+ * one, else the best there is), and a run that must end well.
  */
 #ifndef TESTS_GUEST_TEST_H
 #define TESTS_GUEST_TEST_H
@@ -16,12 +17,14 @@
 #include "harness.h"
 
 static const char *guests_folder;
+static uint32_t guests_engine; /* DISCO_ENGINE_* */
 static struct guest_result results[HARNESS_VMS];
 
 /* Run it; every VM must end with status 0.  Says what the guest said if not. */
 static void __attribute__((unused)) run_well(const struct guest_config *config)
 {
-    const char *error = guest_run(guests_folder, config, results);
+    const char *error =
+        guest_run(guests_folder, guests_engine, config, results);
     uint32_t vms = config->vms ? config->vms : 1;
     int bad = error != NULL;
 
@@ -49,11 +52,12 @@ static int __attribute__((unused)) have_device_tree(void)
 /* Take the folder from the command line; 0 when it is there. */
 static int take_folder(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s GUESTS-FOLDER\n", argv[0]);
+    if (argc != 2 && (argc != 3 || strcmp(argv[2], "interp") != 0)) {
+        fprintf(stderr, "usage: %s GUESTS-FOLDER [interp]\n", argv[0]);
         return -1;
     }
     guests_folder = argv[1];
+    guests_engine = argc == 3 ? DISCO_ENGINE_INTERP : DISCO_ENGINE_BEST;
     return 0;
 }
 #endif

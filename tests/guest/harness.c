@@ -23,6 +23,7 @@ struct vm {
 
 struct run {
     const struct guest_config *config;
+    uint32_t engine;
     uint32_t vms, cpus;
     disco_machine *machine;
     disco_subnet *subnet;
@@ -147,6 +148,7 @@ static const char *make_vm(struct run *run, uint32_t index)
 
     vcpu.mode = c->mode;
     vcpu.l2tlb = c->l2tlb;
+    vcpu.engine = run->engine;
     board.ram_bytes = c->ram_bytes ? c->ram_bytes : 64 << 20;
     board.cpus = run->cpus;
     board.vcpu = &vcpu;
@@ -293,10 +295,11 @@ static void take_stats(struct run *run)
         }
 }
 
-const char *guest_run(const char *folder, const struct guest_config *config,
+const char *guest_run(const char *folder, uint32_t engine,
+                      const struct guest_config *config,
                       struct guest_result *results)
 {
-    struct run run = { .config = config };
+    struct run run = { .config = config, .engine = engine };
     const char *error;
 
     run.vms = config->vms ? config->vms : 1;

@@ -42,9 +42,11 @@ struct guest_result {
 };
 
 /*
- * Run until every VM has ended.  `results` holds one entry a VM.  Returns NULL,
- * or what went wrong outside the guest (static text).
+ * Run until every VM has ended, on this DISCO_ENGINE_*.  `results` holds one
+ * entry a VM.  Returns NULL, or what went wrong outside the guest (static
+ * text).
  */
-const char *guest_run(const char *folder, const struct guest_config *config,
+const char *guest_run(const char *folder, uint32_t engine,
+                      const struct guest_config *config,
                       struct guest_result *results);
 #endif

@@ -3,7 +3,8 @@
  * twice, run in slices of random length, with all state compared after each.
  *
  * usage: lockstep [--seed N] [--runs N] [--insns N] [--heat N] [--little]
- *                 [--disco] [--soft-fp] [--cache BYTES] [KERNEL.elf]
+ *                 [--disco] [--soft-fp] [--cache BYTES] [--deny BITS]
+ *                 [KERNEL.elf]
  *
  * Without a kernel random programs are run: functions with loops, calls,
  * switches, exceptions, mapped memory, and stores to their own code, warm
@@ -755,6 +756,7 @@ static uint64_t load_kernel(struct mips_host *h, const char *path)
 struct options {
     uint64_t seed, insns, cache_bytes;
     unsigned runs, heat;
+    unsigned denied; /* X64_HAS_* that the JIT does not use */
     bool little, disco, soft_fp;
     const char *kernel;
 };
@@ -876,6 +878,7 @@ static struct host_vcpu *make(const struct options *o, uint32_t engine)
     c.order = o->little ? DISCO_LITTLE : DISCO_BIG;
     c.mode = o->disco ? DISCO_MODE_DISCO : DISCO_MODE_EXACT;
     c.fp = o->soft_fp ? DISCO_FP_R10000 : DISCO_FP_IEEE;
+    ((struct jit *)h->shared)->denied = o->denied;
     v = host_vcpu(h, &c, 1);
     if (!v)
         exit(2);
@@ -917,7 +920,7 @@ static void usage(void)
     fprintf(stderr,
             "usage: lockstep [--seed N] [--runs N] [--insns N] "
             "[--heat N] [--little] [--disco] [--soft-fp] [--cache BYTES] "
-            "[KERNEL.elf]\n");
+            "[--deny BITS] [KERNEL.elf]\n");
     exit(2);
 }
 
@@ -950,6 +953,8 @@ int main(int argc, char **argv)
             o.heat = (unsigned)number(argv[++i]);
         else if (!strcmp(argv[i], "--cache"))
             o.cache_bytes = number(argv[++i]);
+        else if (!strcmp(argv[i], "--deny"))
+            o.denied = (unsigned)number(argv[++i]);
         else if (!strcmp(argv[i], "--little"))
             o.little = true;
         else if (!strcmp(argv[i], "--disco"))

@@ -87,16 +87,22 @@ static void install(struct jit_unit_plan *u, const struct jit_unit *unit)
     }
 }
 
-static int compile(struct jit *jit, struct jit_unit_plan *u)
+static struct jit_unit *compile(struct jit *jit, struct jit_unit_plan *u)
 {
     struct jit_unit *unit;
 
     jit_flow(u);
     unit = write_unit(jit, u);
-    if (!unit)
-        return -1;
-    install(u, unit);
-    return 0;
+    if (unit)
+        install(u, unit);
+    return unit;
+}
+
+/* To who watches: not part of what a translation takes. */
+static void show(struct jit *jit, const struct jit_unit *unit)
+{
+    if (unlikely(jit->watch.fn))
+        jit_show(jit, &jit->compiler->emit, unit);
 }
 
 static struct jit_unit_plan *start(struct jit *jit, struct jit_page *page,
@@ -110,6 +116,7 @@ static struct jit_unit_plan *start(struct jit *jit, struct jit_page *page,
     u->key = page->key;
     u->isa = jit->isa;
     u->vpage = (uint32_t)vpage;
+    u->gva = vpage;
     return u;
 }
 
@@ -118,15 +125,18 @@ int jit_compile_block(struct jit *jit, struct jit_page *page, unsigned index,
 {
     struct jit_unit_plan *u = start(jit, page, vpage);
     uint64_t begin = host_ns();
+    struct jit_unit *unit;
 
     if (!jit_page_serial(jit, page))
         return -1;
     jit_plan_block(u, index, BLOCK_INSNS_MAX);
-    if (compile(jit, u))
+    unit = compile(jit, u);
+    if (!unit)
         return -1;
     jit->figures.units++;
     jit->figures.insns += u->insns;
     jit->figures.ns += host_ns() - begin;
+    show(jit, unit);
     return 0;
 }
 
@@ -135,16 +145,19 @@ int jit_compile_region(struct jit *jit, struct jit_page *page, unsigned index,
 {
     struct jit_unit_plan *u = start(jit, page, vpage);
     uint64_t begin = host_ns();
+    struct jit_unit *unit;
 
     if (!jit_page_serial(jit, page) || page->regions >= REGIONS_MAX)
         return -1;
     page->regions++;
     jit_plan_region(u, index);
-    if (compile(jit, u))
+    unit = compile(jit, u);
+    if (!unit)
         return -1;
     jit->figures.regions++;
     jit->figures.region_insns += u->insns;
     jit->figures.region_ns += host_ns() - begin;
+    show(jit, unit);
     return 0;
 }
 
@@ -163,5 +176,6 @@ const uint8_t *jit_compile_once(struct jit *jit, struct jit_page *page,
         return NULL;
     for (unsigned i = 0; i < u->insns; i++)
         jit_bit_set(page->mark, u->word[i]);
+    show(jit, unit);
     return unit->entry[0].at;
 }

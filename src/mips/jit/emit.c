@@ -460,6 +460,7 @@ struct cold *emit_cold(struct emit *e, enum cold_kind kind)
     else
         e->colds++;
     c->kind = (uint8_t)kind;
+    c->from = (uint16_t)e->at;
     c->fixes = 0;
     c->fp_reg = X64_NONE;
     c->dirty = e->dirty;
@@ -575,6 +576,7 @@ void emit_instruction(struct emit *e)
     unsigned flags = jit_op_flags(e->u, s);
     struct op_sets sets;
 
+    emit_note(e, NOTE_INSN, e->at);
     limit_special(e);
     jit_op_sets(s, &sets);
     make_comparisons(e, sets.use);
@@ -720,6 +722,7 @@ static void emit_block(struct emit *e, int16_t number)
 
     e->k = k;
     begin_block(e);
+    emit_note(e, NOTE_BLOCK, (unsigned)number);
     if (!e->u->is_region) {
         x64_put(e->b, &e->entry[number]);
         count_run(e);
@@ -735,6 +738,8 @@ static void emit_block(struct emit *e, int16_t number)
         emit_instruction(e);
         e->at++;
     }
+    if (end_insns(k))
+        emit_note(e, NOTE_INSN, e->at);
     emit_end(e);
 }
 
@@ -783,6 +788,7 @@ static void emit_entry(struct emit *e, int16_t number)
 
     e->k = k;
     begin_block(e);
+    emit_note(e, NOTE_ENTRY, (unsigned)number);
     x64_put(e->b, &e->entry[number]);
     for (; load; load &= load - 1) {
         unsigned i = (unsigned)__builtin_ctzll(load);
@@ -862,9 +868,10 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     const uint8_t *start = b->at;
 
     e->b = b;
+    e->start = start;
     e->jit = u->jit;
     e->u = u;
-    e->colds = e->sites = e->spills = 0;
+    e->colds = e->sites = e->spills = e->notes = 0;
     e->groups = e->groups_made = 0;
     e->is_rest = false;
     e->failed = false;
@@ -886,6 +893,7 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     emit_cold_all(e);
     if (x64_is_used(&e->table))
         emit_indirect_table(e);
+    emit_note(e, NOTE_END, 0);
     emit_sites(e);
     return finish(e, start);
 }

@@ -69,6 +69,7 @@ struct cold {
     uint8_t fixes; /* values to be made when the unit is left here */
     uint8_t d;     /* item, FP register or exception */
     uint16_t op;
+    uint16_t from; /* instruction that asked for it: of u->insn */
     uint8_t bytes;
     uint8_t scale; /* of an address: base + (index << scale) + disp */
     int8_t reg_base, reg_index, value_reg;
@@ -114,8 +115,25 @@ struct point {
     uint8_t near_key[ITEMS];
 };
 
+/* What the code from an offset on is for: for dump.c. */
+enum note_kind {
+    NOTE_BLOCK,
+    NOTE_INSN, /* of u->insn */
+    NOTE_ENTRY,
+    NOTE_COLD,
+    NOTE_TABLE,
+    NOTE_END
+};
+struct note {
+    uint32_t offset;
+    uint16_t of;
+    uint8_t kind;
+};
+enum { NOTES_MAX = 2048 };
+
 struct emit {
     struct x64_buf *b;
+    const uint8_t *start; /* of the unit's code, as it is written */
     struct jit *jit;
     struct jit_unit_plan *u;
     const struct jit_block *k;
@@ -143,7 +161,8 @@ struct emit {
     unsigned groups, groups_made;
     struct group group[GROUPS_MAX];
     struct point point[GROUPS_UNIT_MAX];
-    unsigned colds, sites, spills;
+    unsigned colds, sites, spills, notes;
+    struct note note[NOTES_MAX];
     struct cold cold[COLD_MAX];
     struct jit_site site[SITES_MAX];
     struct x64_label site_label[SITES_MAX];
@@ -194,6 +213,14 @@ void emit_spill(struct emit *e);
 void emit_reload(struct emit *e, unsigned item);
 
 unsigned emit_near(const struct emit *e, unsigned item);
+
+/* From here on is code for something else. */
+static inline void emit_note(struct emit *e, enum note_kind kind, unsigned of)
+{
+    if (e->notes < NOTES_MAX)
+        e->note[e->notes++] = (struct note){ (uint32_t)(e->b->at - e->start),
+                                             (uint16_t)of, (uint8_t)kind };
+}
 
 /* --- Addresses (emit_mem.c)
  * -------------------------------------------------------------- */

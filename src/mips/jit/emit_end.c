@@ -257,6 +257,7 @@ static void run_slot(struct emit *e, enum site_slot kind)
     emit_instruction(e);
     e->at--;
     e->slot = SLOT_NONE;
+    emit_note(e, NOTE_INSN, e->at);
 }
 
 /* The address after the slot, into the link register. */
@@ -469,6 +470,7 @@ void emit_indirect_table(struct emit *e)
 {
     struct x64_buf *b = e->b;
 
+    emit_note(e, NOTE_TABLE, 0);
     emit_out(e);
     while ((uintptr_t)b->at % 8 && x64_room(b))
         x64_u8(b, 0xcc);
@@ -588,6 +590,7 @@ void emit_cold_all(struct emit *e)
     for (unsigned i = 0; i < e->colds && !e->b->is_full; i++) {
         struct cold *c = &e->cold[i];
 
+        emit_note(e, NOTE_COLD, i);
         if (x64_is_used(&c->at))
             x64_put(e->b, &c->at);
         switch ((enum cold_kind)c->kind) {

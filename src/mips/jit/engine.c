@@ -27,7 +27,7 @@ static enum jit_state make(struct jit *jit)
 
     if (!X64_IS_HOST || m->code_cache_bytes < JIT_CACHE_MIN)
         return JIT_NOT_THERE;
-    jit->features = x64_features();
+    jit->features = x64_features() & ~jit->denied;
     jit->buckets = m->alloc(m->ctx, PAGE_BUCKETS * sizeof(*jit->buckets));
     jit->compiler = jit_compiler_create(jit);
     if (!jit->buckets || !jit->compiler) {
@@ -48,8 +48,15 @@ struct jit *jit_get(struct jit *jit)
 
     if (!jit)
         return NULL;
-    if (cas_seq(&jit->state, &state, JIT_BEING_MADE))
-        store_seq(&jit->state, make(jit));
+    if (cas_seq(&jit->state, &state, JIT_BEING_MADE)) {
+        state = make(jit);
+        store_seq(&jit->state, state);
+        if (state == JIT_READY) {
+            lock_take(&jit->lock);
+            jit_show_routines(jit);
+            lock_give(&jit->lock);
+        }
+    }
     while ((state = load_seq(&jit->state)) == JIT_BEING_MADE)
         wait_step(&spins);
     return state == JIT_READY ? jit : NULL;
@@ -78,8 +85,32 @@ void jit_machine_end(void *shared)
     const disco_backend_machine *m = jit->machine;
 
     unmake(jit);
+    jit_watch_end(jit);
     lock_destroy(&jit->lock);
     m->free(m->ctx, jit, sizeof(*jit));
+}
+
+/* Figures are the vCPUs' threads': they write them with the lock. */
+void jit_code_stats(void *shared, disco_code_stats *sum)
+{
+    struct jit *jit = shared;
+    const struct jit_figures *f = &jit->figures;
+
+    lock_take(&jit->lock);
+    sum->blocks += f->units;
+    sum->translated_insns += f->insns;
+    sum->translate_ns += f->ns;
+    sum->regions += f->regions;
+    sum->region_insns += f->region_insns;
+    sum->region_ns += f->region_ns;
+    sum->code_bytes += f->code_bytes;
+    sum->pages += f->pages;
+    sum->pages_shared += f->pages_shared;
+    sum->evictions += f->evictions;
+    sum->refusals += f->refusals;
+    if (load_seq(&jit->state) == JIT_READY)
+        sum->held_bytes += jit_pool_held(jit);
+    lock_give(&jit->lock);
 }
 
 /* --- vCPUs

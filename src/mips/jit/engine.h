@@ -13,6 +13,10 @@ enum { JIT_CACHE_MIN = 1 << 20 };
 disco_status jit_machine_begin(const disco_backend_machine *machine,
                                void **shared);
 void jit_machine_end(void *shared);
+/* ... code_stats and watch_code. */
+void jit_code_stats(void *shared, disco_code_stats *sum);
+disco_status jit_watch_code(void *shared, uint32_t flags, disco_code_fn fn,
+                            void *opaque);
 
 /* Let the vCPU use the JIT of its machine; false: there is none here. */
 bool jit_attach(struct mips_cpu *cpu);

@@ -122,11 +122,32 @@ static bool is_likely(unsigned op)
     }
 }
 
+/* Conversions that round by a mode of their own, but for truncation. */
+static bool is_rounding(unsigned op)
+{
+    switch (op) {
+#define ROUNDING(name)    \
+    case OP_##name##_W_S: \
+    case OP_##name##_W_D: \
+    case OP_##name##_L_S: \
+    case OP_##name##_L_D:
+        ROUNDING(ROUND)
+        ROUNDING(CEIL)
+        ROUNDING(FLOOR)
+#undef ROUNDING
+        return true;
+    default:
+        return false;
+    }
+}
+
 unsigned jit_op_flags(const struct jit_unit_plan *u, const struct slot *s)
 {
     unsigned flags = flags_of(s);
 
-    if (flags & OPF_ARITH && u->key & CFG_KEY_SOFT_FP)
+    if (flags & OPF_ARITH &&
+        (u->key & CFG_KEY_SOFT_FP ||
+         (!(u->jit->features & X64_HAS_SSE41) && is_rounding(s->op))))
         flags |= OPF_C | OPF_EXIT;
     return flags;
 }
@@ -543,11 +564,17 @@ static bool stays(const struct jit_unit_plan *u, const struct slot *s)
     return ((uint32_t)s->imm << 2 & 0x0ffff000) == (u->vpage & 0x0ffff000);
 }
 
+/* The branch that the block ends with: END_BRANCH, JUMP or REGISTER. */
+static const struct slot *branch_of(const struct jit_unit_plan *u,
+                                    const struct jit_block *k)
+{
+    return &u->insn[k->at + k->insns - 2];
+}
+
 /* Words after which a block may go on, warm ones: at most 3. */
 static unsigned next_words(const struct jit_unit_plan *u,
                            const struct jit_block *k, int32_t next[3])
 {
-    const struct slot *s = &u->insn[k->at + k->insns - 2];
     int32_t after = k->index + k->insns;
     unsigned n = 0;
 
@@ -557,13 +584,13 @@ static unsigned next_words(const struct jit_unit_plan *u,
         next[n++] = after;
         break;
     case END_JUMP:
-        if (stays(u, s))
+        if (stays(u, branch_of(u, k)))
             next[n++] = k->target;
-        if (s->op == OP_JAL)
+        if (branch_of(u, k)->op == OP_JAL)
             next[n++] = after;
         break;
     case END_REGISTER:
-        if (s->op == OP_JALR)
+        if (branch_of(u, k)->op == OP_JALR)
             next[n++] = after;
         break;
     case END_FALL:
@@ -580,9 +607,8 @@ static unsigned next_words(const struct jit_unit_plan *u,
 /* A jump by register, but a return, may go to any warm block of the page. */
 static bool is_switch(const struct jit_unit_plan *u, const struct jit_block *k)
 {
-    const struct slot *s = &u->insn[k->at + k->insns - 2];
-
-    return k->end == END_REGISTER && s->op == OP_JR && s->a != 31;
+    return k->end == END_REGISTER && branch_of(u, k)->op == OP_JR &&
+           branch_of(u, k)->a != 31;
 }
 
 static void add_warm(struct jit_unit_plan *u)
@@ -613,6 +639,11 @@ static void grow(struct jit_unit_plan *u)
     }
 }
 
+static bool is_call(unsigned op)
+{
+    return op == OP_JAL || op == OP_BAL || op == OP_JALR;
+}
+
 /* Can jumps by register stay in the unit? */
 static void find_indirect(struct jit_unit_plan *u)
 {
@@ -621,7 +652,6 @@ static void find_indirect(struct jit_unit_plan *u)
 
     for (unsigned n = 0; n < u->blocks; n++) {
         const struct jit_block *k = &u->block[n];
-        const struct slot *s = &u->insn[k->at + k->insns - 2];
         int32_t after = k->index + k->insns;
 
         first = k->index < first ? k->index : first;
@@ -629,8 +659,7 @@ static void find_indirect(struct jit_unit_plan *u)
         has_jr |= k->end == END_REGISTER;
         u->has_switch |= is_switch(u, k);
         if (k->has_slot && after < PAGE_INSNS &&
-            u->block_of[after] != OUTSIDE &&
-            (s->op == OP_JAL || s->op == OP_BAL || s->op == OP_JALR))
+            u->block_of[after] != OUTSIDE && is_call(branch_of(u, k)->op))
             u->has_returns = true;
     }
     u->has_indirect = has_jr && (u->has_returns || u->has_switch);
@@ -651,7 +680,7 @@ static void link_blocks(struct jit_unit_plan *u)
         if (k->end == END_BRANCH || k->end == END_FALL)
             k->succ[0] = block_at(u, k->index + k->insns);
         if (k->end == END_BRANCH ||
-            (k->end == END_JUMP && stays(u, &u->insn[k->at + k->insns - 2])))
+            (k->end == END_JUMP && stays(u, branch_of(u, k))))
             k->succ[1] = block_at(u, k->target);
         k->is_entry = true;
     }

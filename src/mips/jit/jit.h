@@ -167,6 +167,13 @@ struct jit_figures {
     uint64_t refusals; /* no memory: interpreted */
 };
 
+/* Who wants to see what is made. */
+struct jit_watch {
+    disco_code_fn fn; /* NULL: nobody */
+    void *opaque;
+    char *text; /* owned: room for what is said of one unit; NULL: not wanted */
+};
+
 struct jit_compiler;
 
 struct jit {
@@ -174,6 +181,7 @@ struct jit {
     struct lock lock;
     uint32_t state;    /* atomic: enum jit_state */
     unsigned features; /* X64_HAS_* */
+    unsigned denied;   /* ... that are not used, for tests */
     uint32_t isa;      /* enum insn_isa: the same for all models */
     uint16_t heat;     /* runs of a block before a region is made around it */
     struct x64_exec exec;
@@ -190,6 +198,7 @@ struct jit {
     struct mips_cpu *cpus; /* all vCPUs, by jit.next */
     struct jit_compiler *compiler;
     struct jit_figures figures;
+    struct jit_watch watch;
 };
 
 enum { PAGE_BUCKETS = 1024 };
@@ -275,6 +284,8 @@ static inline const uint8_t *jit_miss(const struct jit *jit, unsigned index)
 /* pool.c.  All with jit->lock. */
 int jit_pool_create(struct jit *jit);
 void jit_pool_destroy(struct jit *jit);
+/* Host memory that was ever used. */
+uint64_t jit_pool_held(const struct jit *jit);
 /* Room for code: at least `bytes` in one piece, or NULL for now. */
 uint8_t *jit_code_room(struct jit *jit, uint32_t bytes, uint32_t *room);
 /* `bytes` of it were used by the unit, of this page. */
@@ -317,6 +328,10 @@ int jit_compile_region(struct jit *jit, struct jit_page *page, unsigned index,
 /* A block that no slot leads to; NULL: not now. */
 const uint8_t *jit_compile_once(struct jit *jit, struct jit_page *page,
                                 unsigned index, uint64_t vpage, unsigned max);
+
+/* dump.c, with jit->lock: the common routines to who watches, if anybody. */
+void jit_show_routines(struct jit *jit);
+void jit_watch_end(struct jit *jit);
 
 /* engine.c: the machine's part, made by the first who wants it; NULL: there is
  * none. */

@@ -45,15 +45,23 @@ int jit_pool_create(struct jit *jit)
     return 0;
 }
 
+uint64_t jit_pool_held(const struct jit *jit)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < jit->chunks; i++)
+        if (i == ROUTINES_CHUNK || jit->chunk[i].was_used)
+            bytes += CHUNK_BYTES;
+    return bytes;
+}
+
 void jit_pool_destroy(struct jit *jit)
 {
     const disco_backend_machine *m = jit->machine;
 
     if (!jit->chunk)
         return;
-    for (uint32_t i = 0; i < jit->chunks; i++)
-        if (i == ROUTINES_CHUNK || jit->chunk[i].was_used)
-            m->account(m->ctx, -CHUNK_BYTES);
+    m->account(m->ctx, -(int64_t)jit_pool_held(jit));
     x64_exec_destroy(&jit->exec);
     m->free(m->ctx, jit->chunk, jit->chunks * sizeof(*jit->chunk));
     jit->chunk = NULL;

@@ -269,9 +269,12 @@ uint32_t jit_do_fp_go(struct mips_cpu *cpu, const struct jit_site *site)
 /* --- The interpreter's part
  * ------------------------------------------------------------------ */
 
-static void interpret(struct mips_cpu *cpu, int64_t insns)
+/* false: the outer loop looks, as it does when the interpreter comes back early
+ * or an ERET was its last instruction. */
+static bool interpret(struct mips_cpu *cpu, int64_t insns)
 {
     int64_t rest = cpu->left - insns;
+    bool is_early;
 
     if (rest < 0) {
         insns = cpu->left;
@@ -283,8 +286,10 @@ static void interpret(struct mips_cpu *cpu, int64_t insns)
         mips_exec_big(cpu);
     else
         mips_exec_little(cpu);
+    is_early = cpu->left > 0;
     cpu->left += rest;
     cpu->slice_end += (uint64_t)rest;
+    return !is_early && !mips_interrupt_due(cpu);
 }
 
 /* --- Finding code
@@ -354,7 +359,7 @@ static enum found find(struct mips_cpu *cpu)
             return found;
         j = jump_of(cpu, cpu->pc);
     }
-    if (j->slot[index] == jit_miss(cpu->jit.shared, index))
+    if (load_acquire(&j->slot[index]) == jit_miss(cpu->jit.shared, index))
         return translate(cpu, page_of(j), index);
     return FOUND;
 }
@@ -441,15 +446,12 @@ static bool act(struct mips_cpu *cpu, enum jit_reason reason)
     case JIT_TAIL: /* less is left than a block wants, or somebody asks */
         if (load_relaxed(cpu->request))
             return false;
-        if (!load_relaxed(&cpu->jit.kick))
-            interpret(cpu, cpu->left);
-        return true;
+        return load_relaxed(&cpu->jit.kick) || interpret(cpu, cpu->left);
     case JIT_HOT:
         make_region(cpu);
         return true;
     case JIT_INTERPRET:
-        interpret(cpu, 1);
-        return true;
+        return interpret(cpu, 1);
     default:
         return false;
     }
@@ -460,9 +462,8 @@ static bool step(struct mips_cpu *cpu)
     enum jit_reason reason;
 
     if (cpu->delay) {
-        interpret(cpu, 1);
         cpu->jit.jumped = false;
-        return true;
+        return interpret(cpu, 1);
     }
     switch (find(cpu)) {
     case FOUND:
@@ -473,8 +474,7 @@ static bool step(struct mips_cpu *cpu)
     case FOUND_LEAVE:
         return false;
     case FOUND_INTERPRET:
-        interpret(cpu, 16);
-        return true;
+        return interpret(cpu, 16);
     }
     if (cpu->resync)
         return false;

@@ -107,6 +107,7 @@ struct jit_unit_plan {
     uint32_t key;
     uint32_t isa;
     uint32_t vpage; /* low half of the page's address where it was asked for */
+    uint64_t gva;   /* all of it, for who watches */
     bool is_region;
     unsigned insns, blocks;
     struct slot insn[REGION_INSNS_MAX + 2];
@@ -145,6 +146,10 @@ void jit_flow(struct jit_unit_plan *u);
 uint64_t jit_need_out(const struct jit_unit_plan *u, const struct jit_block *k);
 
 struct emit;
+/* dump.c: somebody watches. */
+void jit_show(struct jit *jit, const struct emit *e,
+              const struct jit_unit *unit);
+
 /* emit.c: the code and its jit_unit, in `b`.  NULL: no room in it. */
 struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
                           struct x64_buf *b);
