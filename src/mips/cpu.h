@@ -440,6 +440,8 @@ void mips_l2_kill(struct mips_cpu *cpu, const struct tlb_entry *entry);
 void mips_l2_kill_va(struct mips_cpu *cpu, uint64_t va, uint8_t asid);
 void mips_l2_wrote_index(struct mips_cpu *cpu, uint32_t index);
 void mips_l2_flush(struct mips_cpu *cpu);
+/* NULL, or what is wrong. */
+const char *mips_l2_verify(const struct mips_cpu *cpu);
 
 /* --- mtlb.c --- */
 void mips_mtlb_flush(struct mips_cpu *cpu);
@@ -519,6 +521,9 @@ void mips_ddiv(struct mips_cpu *cpu, int64_t a, int64_t b);
 enum mips_result mips_op_hypcall(struct mips_cpu *cpu, unsigned code);
 /* Edge case: a branch in the last word of a page. */
 enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word);
+
+/* --- verify.c --- */
+disco_status mips_verify(void *state, disco_error *err);
 
 extern const disco_backend_ops mips_backend_ops;
 
