@@ -121,33 +121,36 @@ static disco_status make_room(struct physmap *pm, struct pfn pfn,
     return 0;
 }
 
+/*
+ * From make_room on the lock stays, or the page would read as zeroes for a
+ * moment.  A frame that is being moved keeps its place for our reference: the
+ * new mapping joins the move, and whoever moves it settles all of them.
+ */
 static disco_status map_at(struct physmap *pm, struct pfn pfn, struct mfn mfn,
                            uint32_t kind, struct shoot_vcpu *self)
 {
     struct frame *frame = frame_of(&pm->mem->frames, mfn);
     struct disco_region *r;
     disco_status status;
-    unsigned spins = 0;
+    uint64_t flags;
 
-    for (;;) {
-        r = region_find(&pm->regions, gpa_of_pfn(pfn));
-        if (!r || (r->kind != DISCO_REGION_RAM && r->kind != DISCO_REGION_HOST))
-            return DISCO_E_FAULT;
-        if (r->kind == DISCO_REGION_HOST)
-            return DISCO_E_UNSUPPORTED;
-        status = physmap_leaf(pm, pfn, self);
-        if (!status)
-            status = make_room(pm, pfn, mfn, self);
-        if (status)
-            return status;
-        if (physmap_entry(pm, pfn) & MAP_PRESENT)
-            return 0; /* this very frame */
-        if (!frame->is_moving)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
-    physmap_set(pm, pfn,
-                entry_make(mfn, MAP_COW | (frame->copy ? MAP_REPLICATED : 0)));
+    r = region_find(&pm->regions, gpa_of_pfn(pfn));
+    if (!r || (r->kind != DISCO_REGION_RAM && r->kind != DISCO_REGION_HOST))
+        return DISCO_E_FAULT;
+    if (r->kind == DISCO_REGION_HOST)
+        return DISCO_E_UNSUPPORTED;
+    status = physmap_leaf(pm, pfn, self);
+    if (!status)
+        status = make_room(pm, pfn, mfn, self);
+    if (status)
+        return status;
+    if (region_find(&pm->regions, gpa_of_pfn(pfn)) != r)
+        return DISCO_E_FAULT;
+    if (physmap_entry(pm, pfn) & MAP_PRESENT)
+        return 0; /* this very frame */
+    flags = MAP_COW | (frame->copy ? MAP_REPLICATED : 0) |
+            (frame->is_moving ? MAP_MOVING : 0);
+    physmap_set(pm, pfn, entry_make(mfn, flags));
     map_page(pm, pfn)->kind = (uint8_t)kind;
     add_relaxed(&pm->stats.mapped_in, 1);
     return 0;
