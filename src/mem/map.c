@@ -219,6 +219,8 @@ static void unmap_pages(struct physmap *pm, struct disco_region *r)
             physmap_yield(pm, NULL, &spins);
             continue;
         }
+        if (pm->vcpus.mask) /* they may have linked lines of it */
+            linemon_page_moved(pm->mem->lm, entry_host(pm, entry));
         physmap_set(pm, pfn, 0);
         memset(map_page(pm, pfn), 0, sizeof(struct map_page));
         frame_release(pm->mem, entry_mfn(entry));
