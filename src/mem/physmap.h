@@ -42,6 +42,9 @@ struct physmap_stats {
     uint64_t cow_breaks;   /* copies made because a shared page was written */
     uint64_t cow_upgrades; /* ... and it was the last reference: no copy */
     uint64_t mapped_in;    /* shared frames mapped instead of copied */
+    uint64_t zeroed;       /* by monitor calls, as the next two */
+    uint64_t remapped;
+    uint64_t joined;
 };
 
 /* Beside each entry: what is rarely looked at.  Guarded by mem->lock. */

@@ -121,6 +121,20 @@ static disco_status make_room(struct physmap *pm, struct pfn pfn,
     return 0;
 }
 
+/* A page that is passed on: content of disks stays that, executed or not. */
+static uint32_t kind_elsewhere(struct mem *mem, const struct frame *frame)
+{
+    uint32_t kind = DISCO_KIND_NONE;
+
+    if (frame->first.n)
+        kind =
+            map_page(map_ref_map(mem, frame->first), map_ref_pfn(frame->first))
+                ->kind;
+    return kind == DISCO_KIND_BUFFER || kind == DISCO_KIND_USER_TEXT
+               ? DISCO_KIND_BUFFER
+               : DISCO_KIND_DATA;
+}
+
 /*
  * From make_room on the lock stays, or the page would read as zeroes for a
  * moment.  A frame that is being moved keeps its place for our reference: the
@@ -150,6 +164,8 @@ static disco_status map_at(struct physmap *pm, struct pfn pfn, struct mfn mfn,
         return 0; /* this very frame */
     flags = MAP_COW | (frame->copy ? MAP_REPLICATED : 0) |
             (frame->is_moving ? MAP_MOVING : 0);
+    if (kind == DISCO_KIND_NONE)
+        kind = kind_elsewhere(pm->mem, frame);
     physmap_set(pm, pfn, entry_make(mfn, flags));
     map_page(pm, pfn)->kind = (uint8_t)kind;
     add_relaxed(&pm->stats.mapped_in, 1);

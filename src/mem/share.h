@@ -23,8 +23,9 @@ disco_status share_create(struct mem *mem, uint32_t node, const void *data,
                           struct mfn *out);
 
 /*
- * Map the frame at a page of RAM in place of what was there.  The caller holds
- * a reference and keeps it.  FAULT: no RAM; BUSY: pinned; UNSUPPORTED: host
+ * Map the frame at a page of RAM in place of what was there.  `kind`: what the
+ * VM uses it for, or NONE: what others use it for.  The caller holds a
+ * reference and keeps it.  FAULT: no RAM; BUSY: pinned; UNSUPPORTED: host
  * memory; NOMEM.
  */
 disco_status share_map(struct physmap *pm, struct pfn pfn, struct mfn mfn,
