@@ -1,83 +1,33 @@
 #!/usr/bin/env python3
 """Run benchmarks beside their peers and print tables of ratios.
 
-usage: run.py --build DIR [--json FILE] [--rounds N] [NAME...]
+usage: run.py --build DIR [--json FILE] [--rounds N] [--engine ENGINE]
+              [NAME...]
 
   interp  the interpreter on the freestanding guests, against GXemul
   api     what the API costs the embedder, against its limits
   memory  what sharing and moving memory costs, against its limits
+  jit     an engine on programs and system operations, against QEMU and native
+  linux   Linux to its shell, and programs in it, against QEMU's user mode
 
-Times are CPU times (user + system of the whole process), the start-up of an
-empty guest subtracted; engines of one guest run back to back and the order
-turns round by round, so that noise from others hits all alike.  Figures are
-medians.
+Times are CPU times of the whole process (user + system; user alone for jit),
+the start-up of an empty guest subtracted; engines of one guest run back to
+back and the order turns round by round, so that noise from others hits all
+alike.  Figures are medians.  A peer that is not installed is left out.
 """
 import argparse
 import json
 import os
-import re
 import shutil
-import statistics
 import subprocess
 import sys
-import threading
 
-INTEGER = ["dhry", "coremix", "sieve", "sha256", "interp", "fib"]
-FLOAT = ["nbody", "mandel", "matmul", "fft", "lu"]
-MEMORY = ["triad", "chase", "memcpy"]
-# GXemul takes tens of seconds where its floating point is slow.
-LIMIT_SECONDS = 300
-
-
-def run(command):
-    """CPU seconds, output."""
-    read_end, write_end = os.pipe()  # a stdin that neither ends nor speaks
-    process = subprocess.Popen(command, stdin=read_end, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)
-    timer = threading.Timer(LIMIT_SECONDS, process.kill)
-    timer.start()
-    output = process.stdout.read().decode("latin1")
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    timer.cancel()
-    process.stdout.close()
-    os.close(read_end)
-    os.close(write_end)
-    return usage.ru_utime + usage.ru_stime, output
-
-
-def guest_path(build, folder, guest):
-    path = os.path.join(build, "bench", "guests", folder, guest)
-    if not os.path.exists(path):
-        sys.exit(f"run.py: no guest {path}; building it needs the MIPS cross "
-                 "compiler")
-    return path
-
-
-def checksum(output):
-    match = re.search(r"BENCH \S+ \d+ ([0-9a-f]{16})", output)
-    return match and match[1]
-
-
-def measure(engines, guests, rounds, build):
-    """{guest: {engine: [seconds]}}; checks that all checksums agree."""
-    times, sums = {}, {}
-    for number in range(rounds):
-        for guest in ["null"] + guests:
-            turn = number % len(engines)
-            for name, (folder, command) in engines[turn:] + engines[:turn]:
-                path = guest_path(build, folder, guest)
-                seconds, output = run(command + [path])
-                found = checksum(output)
-                if not found:
-                    sys.exit(f"run.py: {name} on {guest} did not finish: "
-                             f"{output[-200:]!r}")
-                if sums.setdefault(guest, found) != found:
-                    sys.exit(f"run.py: {name} on {guest}: checksum {found}, "
-                             f"others have {sums[guest]}")
-                times.setdefault(guest, {}).setdefault(name, []).append(seconds)
-        print(f"round {number + 1} of {rounds} done", file=sys.stderr)
-    return times
+sys.dont_write_bytecode = True
+from jit import (FLOAT, INTEGER, MEMORY, bench_jit,  # noqa: E402
+                 has_engine)
+from linux import bench_linux  # noqa: E402
+from measure import (Engine, cpu_seconds, geomean, guest_path,  # noqa: E402
+                     measure, run)
 
 
 def instructions(build, runner, guest):
@@ -89,29 +39,25 @@ def instructions(build, runner, guest):
         return json.load(file)["vms"][0]["vcpus"][0]["insns"]
 
 
-def geomean(values):
-    return statistics.geometric_mean(values) if values else float("nan")
-
-
 def bench_interp(args):
     runner = [os.path.join(args.build, "examples", "disco-run"), "--quiet",
               "--memory", "256M", "--engine", "interp"]
-    engines = [("disco", ("disco-mips4", runner))]
+    engines = [Engine("disco", "disco-mips4", runner)]
     if shutil.which("gxemul"):
-        engines.append(("gxemul", ("testmips-mips3", [
+        engines.append(Engine("gxemul", "testmips-mips3", [
             "gxemul", "-q", "-A", "-E", "testmips", "-M", "256", "-C",
-            "R10000"])))
+            "R10000"]))
     else:
         print("gxemul is not installed: no peer", file=sys.stderr)
     guests = INTEGER + FLOAT + MEMORY
-    times = measure(engines, guests, args.rounds, args.build)
-    zero = {name: statistics.median(v) for name, v in times["null"].items()}
+    samples = measure([(guest, engines) for guest in ["null"] + guests],
+                      args.rounds or 3, args.build, cpu_seconds)
     rows = []
     print(f"{'guest':10}{'Minsn':>8}{'disco s':>9}{'Minsn/s':>9}"
           f"{'gxemul s':>10}{'ratio':>8}")
     for guest in guests:
-        cpu = {name: max(statistics.median(v) - zero[name], 1e-4)
-               for name, v in times[guest].items()}
+        cpu = {engine.name: samples.net(guest, engine.name)
+               for engine in engines}
         count = instructions(args.build, runner, guest)
         row = {"guest": guest, "insns": count, "seconds": cpu,
                "minsn_per_s": count / cpu["disco"] / 1e6}
@@ -132,11 +78,11 @@ def bench_interp(args):
     return rows
 
 
-def figures(args, *names):
+def figures(args, *names, options=()):
     """Programs that print "name value unit limit"; those that are built."""
     programs = [os.path.join(args.build, "bench", name) for name in names]
     output = "".join(
-        subprocess.run([program], check=True, text=True,
+        subprocess.run([program, *options], check=True, text=True,
                        stdout=subprocess.PIPE).stdout
         for program in programs if os.path.exists(program))
     rows = []
@@ -157,7 +103,10 @@ def figures(args, *names):
 
 
 def bench_api(args):
-    return figures(args, "bench_api")
+    if args.engine and not has_engine(args.build, args.engine):
+        return None
+    options = ["--engine", args.engine] if args.engine else []
+    return figures(args, "bench_api", options=options)
 
 
 def bench_memory(args):
@@ -165,7 +114,8 @@ def bench_memory(args):
                    "bench_packet")
 
 
-BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory}
+BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory,
+           "jit": bench_jit, "linux": bench_linux}
 
 
 def main():
@@ -173,7 +123,11 @@ def main():
         description="Run benchmarks beside their peers.")
     parser.add_argument("--build", required=True, help="build folder")
     parser.add_argument("--json", help="write the rows here, too")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int,
+                        help="rounds of a comparison (jit 5, others 3)")
+    parser.add_argument("--engine", choices=["interp", "jit"],
+                        help="what jit and linux measure (jit), and api (the "
+                        "best there is)")
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="of: " + " ".join(BENCHES))
     args = parser.parse_args()
@@ -183,13 +137,15 @@ def main():
                          + " ".join(BENCHES))
     results = {}
     for name in args.names or BENCHES:
-        print(f"== {name}")
+        print(f"== {name}", flush=True)
         results[name] = BENCHES[name](args)
     if args.json:
         with open(args.json, "w") as file:
             json.dump(results, file, indent=1)
             file.write("\n")
+    # What was asked for by name and cannot be measured is a failure.
+    return int(any(results[name] is None for name in args.names))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,7 +2,9 @@
 # Install what building and testing need, by Debian package name.  Does nothing
 # when all is there.  Without root it only says what is missing.
 #
-# usage: scripts/deps.sh [--slow]     --slow adds what the long tests use
+# usage: scripts/deps.sh [--slow] [--bench]
+#   --slow   adds what the long tests use
+#   --bench  adds what the benchmarks compare with
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -32,6 +34,10 @@ clang-format-14:clang-format-14
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
 gcc-s390x-linux-gnu:s390x-linux-gnu-gcc
 "
+bench="
+qemu-system-mips:qemu-system-mips64
+gxemul:gxemul
+"
 
 have_header() {
     printf '#include <stdint.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <%s>\n' "$1" |
@@ -50,9 +56,13 @@ have() {
     esac
 }
 
-if [ "${1:-}" = --slow ]; then
-    needed="$needed $slow"
-fi
+for option; do
+    case $option in
+    --slow) needed="$needed $slow" ;;
+    --bench) needed="$needed $bench" ;;
+    *) die "unknown option: $option" ;;
+    esac
+done
 missing=
 for pair in $needed; do
     have "${pair#*:}" || missing="$missing ${pair%%:*}"

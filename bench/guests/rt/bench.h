@@ -1,7 +1,7 @@
 /*
  * bench.h - common interface of the benchmark guests.
  *
- * Each file under user/ and sys/ defines exactly one benchmark:
+ * Each file under bench/ and sys/ defines exactly one benchmark:
  *     BENCH("name", default_repetitions)
  *     { ... uses `reps`, returns a 64-bit checksum ... }
  * The code is freestanding: no libc, no OS, no floating-point library.  The
@@ -44,6 +44,16 @@ static inline uint64_t mixd(uint64_t h, double d)
         double d;
         uint64_t u;
     } x = { .d = d };
+
+    return mix64(h, x.u);
+}
+
+static inline uint64_t mixf(uint64_t h, float f)
+{
+    union {
+        float f;
+        uint32_t u;
+    } x = { .f = f };
 
     return mix64(h, x.u);
 }

@@ -39,8 +39,8 @@ _start:
         bne     $t0, $t1, 3b
         daddiu  $t2, $t2, 8
 
-        jal     bench_main
-        move    $a0, $0
+        jal     bare_main               /* $a0, $a1 are still the loader's */
+        nop
 4:      b       4b
         nop
 

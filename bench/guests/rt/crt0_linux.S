@@ -5,10 +5,12 @@
         .text
         .globl __start
 __start:
+        ld      $a0, 0($sp)             /* argc */
+        daddiu  $a1, $sp, 8             /* argv */
         dla     $sp, stack_top
         ctc1    $0, $31
-        jal     bench_main
-        move    $a0, $0
+        jal     linux_main
+        nop
 1:      b       1b
         nop
         .globl sys_call3

@@ -29,6 +29,15 @@ static void put_dec(unsigned long v)
         plat_putc(digits[n]);
 }
 
+unsigned long bench_number(const char *s)
+{
+    unsigned long n = 0;
+
+    while (*s >= '0' && *s <= '9')
+        n = n * 10 + (unsigned long)(*s++ - '0');
+    return n;
+}
+
 void plat_info(const char *name, uint64_t value)
 {
     put_text("INFO ");
