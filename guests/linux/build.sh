@@ -27,7 +27,7 @@ config=disco_defconfig
 arch_flags="-march=r10000 -mabi=64"
 linux_package=linux-source-6.1
 packages="$linux_package gcc make dpkg-dev bc flex bison libssl-dev libelf-dev
-    cpio gzip xz-utils patch"
+    cpio gzip xz-utils patch rsync"
 
 say() {
     printf '== %s\n' "$*" >&2
@@ -277,9 +277,8 @@ X
     chmod +x "$libc/bin/cc"
 }
 
-step_libc() {
+build_musl() {
     local name
-    [ ! -f "$libc/lib/libc.a" ] || return 0
     say "building musl"
     rm -rf "$work/musl-build$little"
     mkdir -p "$work/musl-build$little" "$libc/lib"
@@ -300,6 +299,10 @@ step_libc() {
         quiet musl make -j"$jobs"
         quiet musl-install make install
     )
+}
+
+step_libc() {
+    [ -f "$libc/lib/libc.a" ] || build_musl
     write_cc
     quiet headers kernel_make headers_install INSTALL_HDR_PATH="$libc/linux"
 }
