@@ -5,6 +5,7 @@
 
 #include "core/hostffi.h"
 #include "core/vm.h"
+#include "mips/mips.h"
 #include "numa/hostnuma.h"
 
 uint32_t disco_version(void)
@@ -30,6 +31,8 @@ uint64_t disco_cap(uint32_t cap)
         return (uint64_t)hostnuma_is_there();
     case DISCO_CAP_THREADS:
         return VM_VCPUS_MAX;
+    case DISCO_CAP_JIT:
+        return mips_has_jit();
     case DISCO_CAP_DETERMINISTIC:
     case DISCO_CAP_L2TLB:
         return 1;

@@ -248,18 +248,38 @@ void access_store(const struct mips_cpu *cpu, uint8_t *p, unsigned bytes,
     }
 }
 
-enum mips_result mips_load_slow(struct mips_cpu *cpu, uint64_t va,
-                                unsigned bytes, uint64_t *value)
+enum mips_result mips_load_memory(struct mips_cpu *cpu, uint64_t va,
+                                  unsigned bytes, uint64_t *value,
+                                  uint64_t *gpa)
 {
     struct place place;
     enum mips_result result = access_find(cpu, va, bytes, DISCO_READ, &place);
 
     if (unlikely(result != RES_OK))
         return result;
+    *gpa = place.gpa;
     if (!place.host)
-        return access_mmio(cpu, place.gpa, bytes, false, value);
+        return RES_DEVICE;
     *value = access_load(cpu, place.host, bytes);
     return RES_OK;
+}
+
+enum mips_result mips_load_slow(struct mips_cpu *cpu, uint64_t va,
+                                unsigned bytes, uint64_t *value)
+{
+    uint64_t gpa = 0;
+    enum mips_result result = mips_load_memory(cpu, va, bytes, value, &gpa);
+
+    if (result == RES_DEVICE)
+        return access_mmio(cpu, gpa, bytes, false, value);
+    return result;
+}
+
+enum mips_result mips_device_access(struct mips_cpu *cpu, uint64_t gpa,
+                                    unsigned bytes, bool write, uint64_t *value)
+{
+    *value &= low_bits(8 * bytes);
+    return access_mmio(cpu, gpa, bytes, write, value);
 }
 
 void access_store_ram(struct mips_cpu *cpu, const struct place *place,
@@ -311,8 +331,9 @@ void access_code_end(struct mips_cpu *cpu, const struct place *place)
         cpu->host->code_store_end(cpu->host->ctx, place->frame);
 }
 
-enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
-                                 unsigned bytes, uint64_t value)
+enum mips_result mips_store_memory(struct mips_cpu *cpu, uint64_t va,
+                                   unsigned bytes, uint64_t value,
+                                   uint64_t *gpa)
 {
     struct access_table *table = cpu->table;
     struct place place;
@@ -328,10 +349,9 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
     result = access_find(cpu, va, bytes, DISCO_WRITE, &place);
     if (unlikely(result != RES_OK))
         return result;
-    if (!place.host) {
-        value &= low_bits(8 * bytes);
-        return access_mmio(cpu, place.gpa, bytes, true, &value);
-    }
+    *gpa = place.gpa;
+    if (!place.host)
+        return RES_DEVICE;
     result = access_code_begin(cpu, va, bytes, &place);
     if (unlikely(result != RES_OK))
         return result;
@@ -345,4 +365,15 @@ enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
         table->used = true;
     }
     return RES_OK;
+}
+
+enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
+                                 unsigned bytes, uint64_t value)
+{
+    uint64_t gpa = 0;
+    enum mips_result result = mips_store_memory(cpu, va, bytes, value, &gpa);
+
+    if (result == RES_DEVICE)
+        return mips_device_access(cpu, gpa, bytes, true, &value);
+    return result;
 }

@@ -11,11 +11,14 @@
 
 #include "base/compiler.h"
 #include "mips/interp.h"
+#include "mips/jit/engine.h"
 #include "mips/mips.h"
 #include "mips/regs.h"
 #include "mips/state.h"
+#include "x64/features.h"
 
-enum { CODE_PAGES_MAX = 2048 };
+/* Decoded pages; translated code leaves the interpreter little to do. */
+enum { CODE_PAGES_MAX = 2048, CODE_PAGES_JIT = 64 };
 
 /* --- Life --- */
 
@@ -51,9 +54,6 @@ static disco_status check_config(const disco_vcpu_config *config,
                     "vCPU config: order is not big or "
                     "little",
                     NULL);
-    if (config->engine == DISCO_ENGINE_JIT)
-        return fail(err, DISCO_E_UNSUPPORTED,
-                    "vCPU config: there is no JIT for this host", NULL);
     if (config->fp > DISCO_FP_R10000)
         return fail(err, DISCO_E_INVAL, "vCPU config: unknown fp mode", NULL);
     return DISCO_OK;
@@ -90,12 +90,28 @@ static void mips_destroy(void *state)
         }
     }
     mips_code_bury(cpu);
+    jit_detach(cpu);
     if (cpu->transient)
         host->free(host->ctx, cpu->transient, sizeof(*cpu->transient));
     mips_l2_destroy(cpu);
     mips_line_destroy(cpu);
     mips_tables_destroy(cpu);
     host->free(host->ctx, cpu, sizeof(*cpu));
+}
+
+/* BEST is what is there. */
+static disco_status set_engine(struct mips_cpu *cpu, uint32_t engine)
+{
+    bool want = engine != DISCO_ENGINE_INTERP;
+
+    if (want && !cpu->jit.shared && !jit_attach(cpu)) {
+        if (engine == DISCO_ENGINE_JIT)
+            return DISCO_E_UNSUPPORTED;
+        want = false;
+    }
+    cpu->jit.on = want;
+    cpu->code_pages_max = want ? CODE_PAGES_JIT : CODE_PAGES_MAX;
+    return 0;
 }
 
 static disco_status mips_create(const disco_backend_host *host,
@@ -132,6 +148,12 @@ static disco_status mips_create(const disco_backend_host *host,
             goto no_memory;
     mips_reset(cpu);
     fpu_set_exact(&cpu->fpu, config->fp == DISCO_FP_R10000);
+    mips_mode_update(cpu);
+    if (set_engine(cpu, config->engine)) {
+        mips_destroy(cpu);
+        return fail(err, DISCO_E_UNSUPPORTED,
+                    "vCPU config: there is no JIT here", NULL);
+    }
     *state = cpu;
     return DISCO_OK;
 
@@ -206,6 +228,8 @@ static void run_slice(struct mips_cpu *cpu, uint64_t insns)
             mips_exec_big_line(cpu);
         else
             mips_exec_little_line(cpu);
+    } else if (cpu->jit.on) {
+        mips_exec_jit(cpu);
     } else if (cpu->big) {
         mips_exec_big(cpu);
     } else {
@@ -275,7 +299,11 @@ static void mips_run(void *state, disco_backend_run *run)
         return;
     }
     fpu_enter(&cpu->fpu);
+    if (cpu->jit.shared)
+        jit_enter_run(cpu);
     run->reason = run_until(cpu, end, run->until_cycles);
+    if (cpu->jit.shared)
+        jit_leave_run(cpu);
     fpu_leave(&cpu->fpu);
     run->status = cpu->exit_status;
     run->watch_gpa = cpu->watch_gpa;
@@ -432,14 +460,14 @@ static void mips_stats(void *state, disco_vcpu_stats *out)
 
 static disco_status mips_set_engine(void *state, uint32_t engine)
 {
-    (void)state;
-    return engine == DISCO_ENGINE_JIT ? DISCO_E_UNSUPPORTED : 0;
+    return set_engine(state, engine);
 }
 
 static uint32_t mips_engine(void *state)
 {
-    (void)state;
-    return DISCO_ENGINE_INTERP;
+    const struct mips_cpu *cpu = state;
+
+    return cpu->jit.on ? DISCO_ENGINE_JIT : DISCO_ENGINE_INTERP;
 }
 
 const disco_backend_ops mips_backend_ops = {
@@ -469,4 +497,11 @@ const disco_backend_ops mips_backend_ops = {
     .verify = mips_verify,
     .set_engine = mips_set_engine,
     .engine = mips_engine,
+    .machine_begin = jit_machine_begin,
+    .machine_end = jit_machine_end,
 };
+
+uint64_t mips_has_jit(void)
+{
+    return X64_IS_HOST;
+}

@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "mips/interp.h"
+#include "mips/jit/engine.h"
 #include "mips/predecode.h"
 
 static struct code_page **bucket(struct mips_cpu *cpu, uint64_t frame)
@@ -41,7 +42,7 @@ void mips_code_bury(struct mips_cpu *cpu)
     }
 }
 
-void mips_code_drop_frame(struct mips_cpu *cpu, uint64_t frame)
+static void drop_frame(struct mips_cpu *cpu, uint64_t frame)
 {
     struct code_page **link = bucket(cpu, frame);
 
@@ -52,16 +53,41 @@ void mips_code_drop_frame(struct mips_cpu *cpu, uint64_t frame)
             link = &(*link)->hash_next;
 }
 
-void mips_code_drop_all(struct mips_cpu *cpu)
+void mips_code_drop_frame(struct mips_cpu *cpu, uint64_t frame)
+{
+    drop_frame(cpu, frame);
+    jit_drop_frame(cpu, frame);
+}
+
+/* What is decoded; the monitor goes on to know of frames that are translated.
+ */
+static void drop_all(struct mips_cpu *cpu)
 {
     for (unsigned i = 0; i < CODE_BUCKETS; i++) {
         while (cpu->buckets[i]) {
             uint64_t frame = cpu->buckets[i]->frame;
 
-            mips_code_drop_frame(cpu, frame);
-            cpu->host->code_release(cpu->host->ctx, frame);
+            drop_frame(cpu, frame);
+            if (!jit_holds_frame(cpu, frame))
+                cpu->host->code_release(cpu->host->ctx, frame);
         }
     }
+}
+
+void mips_code_drop_all(struct mips_cpu *cpu)
+{
+    jit_drop_all(cpu);
+    drop_all(cpu);
+}
+
+bool mips_code_holds_frame(struct mips_cpu *cpu, uint64_t frame)
+{
+    const struct code_page *p;
+
+    for (p = *bucket(cpu, frame); p; p = p->hash_next)
+        if (p->frame == frame)
+            return true;
+    return false;
 }
 
 /* A store changed these bytes; the instruction before may have looked at the
@@ -77,6 +103,7 @@ void mips_code_store(struct mips_cpu *cpu, uint64_t frame, uint32_t offset,
         if (p->frame == frame)
             for (unsigned i = first; i <= last; i++)
                 p->slot[i].op = OP_DECODE;
+    jit_code_store(cpu, frame, offset, bytes);
 }
 
 void mips_code_decode(struct mips_cpu *cpu, const struct slot *base,
@@ -163,26 +190,21 @@ static struct code_page *make_transient(struct mips_cpu *cpu,
     return page;
 }
 
-static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
+enum mips_result mips_fetch_page(struct mips_cpu *cpu, uint64_t *va,
+                                 disco_backend_page *where)
 {
-    uint64_t va = cpu->pc;
-    struct fetch_entry *f;
-    disco_backend_page where;
+    uint32_t access = DISCO_EXEC | (cpu->mode == MODE_USER ? DISCO_USER : 0u);
     struct mips_xlate xl;
     enum mips_exc exc;
-    uint32_t access;
 
-    exc = va & 3 ? EXC_ADEL : mips_translate(cpu, &va, DISCO_EXEC, false, &xl);
+    *va = cpu->cur_pc = cpu->pc;
+    cpu->cur_bd = cpu->delay;
+    exc = *va & 3 ? EXC_ADEL : mips_translate(cpu, va, DISCO_EXEC, false, &xl);
     if (exc != EXC_NONE) {
-        mips_raise_address(cpu, exc, va, exc != EXC_ADEL && xl.refill);
+        mips_raise_address(cpu, exc, *va, exc != EXC_ADEL && xl.refill);
         return RES_EXCEPTION;
     }
-    if (cpu->code_pages >= cpu->code_pages_max) {
-        mips_code_drop_all(cpu);
-        mips_code_bury(cpu); /* nothing runs now */
-    }
-    access = DISCO_EXEC | (cpu->mode == MODE_USER ? DISCO_USER : 0u);
-    switch (mips_resolve(cpu, xl.gpa, access, &where)) {
+    switch (mips_resolve(cpu, xl.gpa, access, where)) {
     case DISCO_BEHIND_RAM:
         break;
     case DISCO_BEHIND_NO_MEMORY:
@@ -195,6 +217,25 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
     /* Pages may have moved while we waited, this one's old code included. */
     if (unlikely(load_relaxed(cpu->request)))
         cpu->resync = true;
+    if (where->rights & DISCO_EXEC && cpu->disco)
+        mips_mtlb_touch(cpu, *va, xl.mapped);
+    return RES_OK;
+}
+
+static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
+{
+    disco_backend_page where;
+    enum mips_result result;
+    struct fetch_entry *f;
+    uint64_t va;
+
+    if (cpu->code_pages >= cpu->code_pages_max) {
+        drop_all(cpu);
+        mips_code_bury(cpu); /* nothing runs now */
+    }
+    result = mips_fetch_page(cpu, &va, &where);
+    if (result != RES_OK)
+        return result;
     if (where.rights & DISCO_EXEC) {
         *out = find_page(cpu, where.frame);
         if (!*out)
@@ -209,8 +250,6 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
     (*out)->memory = where.memory;
     if ((*out)->transient)
         return RES_OK;
-    if (cpu->disco)
-        mips_mtlb_touch(cpu, va, xl.mapped);
     f = &cpu->table->fetch[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
     f->tag = va & PAGE_MASK;
     f->page = *out;
@@ -227,7 +266,5 @@ enum mips_result mips_fetch(struct mips_cpu *cpu, struct code_page **page)
         *page = f->page;
         return RES_OK;
     }
-    cpu->cur_pc = cpu->pc;
-    cpu->cur_bd = cpu->delay;
     return fetch_slow(cpu, page);
 }

@@ -77,6 +77,8 @@ static uint32_t config_of(const struct mips_cpu *cpu, enum mips_mode mode,
         config |= CFG_KEY_BIG;
     if (cpu->disco && mode != MODE_USER)
         config |= CFG_KEY_DISCO;
+    if (!fpu_is_plain(&cpu->fpu))
+        config |= CFG_KEY_SOFT_FP;
     if (mode == MODE_KERNEL)
         config |= (st & ST_KX ? CFG_KX : 0) | (st & ST_SX ? CFG_SX : 0) |
                   (st & ST_UX ? CFG_UX : 0) | (st & ST_ERL ? CFG_ERL : 0);

@@ -181,10 +181,32 @@ static inline unsigned access_index(uint64_t va)
     return (unsigned)(va >> PAGE_BITS ^ va >> 21) & (ACCESS_ENTRIES - 1);
 }
 
+/*
+ * In front of the access table, for translated code: an entry belongs to places
+ * in code, not to addresses, so finding it costs nothing.  Invariant: a subset
+ * of the access table's, or once was, and everything that drops an entry there
+ * drops all here.
+ */
+enum { NEAR_ENTRIES = 32 };
+
+struct near_table {
+    uint64_t rtag[NEAR_ENTRIES];
+    uint64_t wtag[NEAR_ENTRIES];
+    uintptr_t addend[NEAR_ENTRIES];
+};
+
+/* Translated code of a page: where to go for each of its words. */
+struct jump_entry {
+    uint64_t tag;
+    const uint8_t **slot;
+};
+
 /* For one mode and ASID. */
 struct access_table {
+    struct near_table near;
     struct access_entry data[ACCESS_ENTRIES];
     struct fetch_entry fetch[FETCH_ENTRIES];
+    struct jump_entry jump[FETCH_ENTRIES];
     /*
      * One page that holds decoded code of ours alone: stores reach the slots
      * directly.  NO_TAG when there is none.
@@ -237,7 +259,8 @@ struct mips_model {
 enum mips_result {
     RES_OK = 0,
     RES_EXCEPTION = 1, /* taken: cpu->pc is the vector */
-    RES_LEAVE = 2      /* leave run with cpu->exit_reason; pc at the insn */
+    RES_LEAVE = 2,     /* leave run with cpu->exit_reason; pc at the insn */
+    RES_DEVICE = 3     /* device registers, not accessed yet */
 };
 
 struct l2tlb;
@@ -246,6 +269,34 @@ struct l2tlb;
 struct host_watch {
     uint64_t gpa, bytes;
     uint32_t access;
+};
+
+struct jit;
+struct jit_ref;
+struct jit_site;
+
+enum { REF_BUCKETS = 256 };
+
+/* What translated code and its helpers (jit/) keep in the vCPU. */
+struct jit_cpu {
+    uint64_t vpage;  /* address of the page of code that runs */
+    uint64_t extra;  /* budget that is not in `budget` */
+    uint64_t value;  /* of a load or store in the slow path */
+    uint64_t target; /* of a jump, while its delay slot runs */
+    uint64_t gpa;    /* device registers that a load or store is about */
+    const struct jit_site *site; /* what `after` is about */
+    int32_t budget;
+    uint32_t kick;   /* atomic: pass the top of the loop */
+    uint8_t cond;    /* a branch is taken, while its delay slot runs */
+    uint8_t after;   /* enum jit_after */
+    bool on;         /* the engine is the JIT */
+    bool exact;      /* for tests: cut blocks rather than interpret the rest */
+    uint32_t in_run; /* atomic */
+    uint32_t ref_count;
+    uint64_t seen;      /* atomic: epoch */
+    struct jit *shared; /* NULL: there is no JIT */
+    struct mips_cpu *next;
+    struct jit_ref *refs[REF_BUCKETS];
 };
 
 struct mips_cpu {
@@ -327,6 +378,7 @@ struct mips_cpu {
     uint32_t code_pages_max;
     struct line_state *line; /* NULL: the granule is a page */
     uint32_t line_epoch;
+    struct jit_cpu jit;
 
     /* --- leaving run --- */
     uint32_t exit_reason;
@@ -352,12 +404,13 @@ enum {
     CFG_KEY_MIPS4 = 2, /* MIPS IV allowed */
     CFG_KEY_FR = 4,
     CFG_KEY_BIG = 8,
-    CFG_KEY_DISCO = 16, /* monitor calls decode (disco mode, not user) */
-    CFG_KEY = 31,
-    CFG_KX = 32,
-    CFG_SX = 64,
-    CFG_UX = 128,
-    CFG_ERL = 256
+    CFG_KEY_DISCO = 16,   /* monitor calls decode (disco mode, not user) */
+    CFG_KEY_SOFT_FP = 32, /* no FP on the host: FCSR traps or flushes oddly */
+    CFG_KEY = 63,
+    CFG_KX = 64,
+    CFG_SX = 128,
+    CFG_UX = 256,
+    CFG_ERL = 512
 };
 
 /* --- time.c --- */
@@ -460,6 +513,7 @@ void mips_tables_drop_va(struct mips_cpu *cpu, uint64_t va, uint64_t bytes,
 void mips_tables_drop_host(struct mips_cpu *cpu, const uint8_t *host,
                            bool write_only);
 void mips_tables_drop_code(struct mips_cpu *cpu, const struct code_page *page);
+void mips_tables_drop_jumps(struct mips_cpu *cpu, const uint8_t *const *slot);
 
 /* --- access.c: loads and stores that miss the table --- */
 uint32_t mips_resolve(struct mips_cpu *cpu, uint64_t gpa, uint32_t access,
@@ -468,6 +522,16 @@ enum mips_result mips_load_slow(struct mips_cpu *cpu, uint64_t va,
                                 unsigned bytes, uint64_t *value);
 enum mips_result mips_store_slow(struct mips_cpu *cpu, uint64_t va,
                                  unsigned bytes, uint64_t value);
+/* The same, but device registers are left to mips_device_access: *gpa. */
+enum mips_result mips_load_memory(struct mips_cpu *cpu, uint64_t va,
+                                  unsigned bytes, uint64_t *value,
+                                  uint64_t *gpa);
+enum mips_result mips_store_memory(struct mips_cpu *cpu, uint64_t va,
+                                   unsigned bytes, uint64_t value,
+                                   uint64_t *gpa);
+enum mips_result mips_device_access(struct mips_cpu *cpu, uint64_t gpa,
+                                    unsigned bytes, bool write,
+                                    uint64_t *value);
 void mips_store_shared(struct mips_cpu *cpu, uint8_t *host, unsigned bytes,
                        uint64_t value);
 enum mips_result mips_ll(struct mips_cpu *cpu, uint64_t va, unsigned bytes,
@@ -500,8 +564,14 @@ void mips_line_drop_host(struct mips_cpu *cpu, unsigned mode,
 /* --- code.c --- */
 /* Find code for cpu->pc; on RES_OK *page and pc's slot are valid. */
 enum mips_result mips_fetch(struct mips_cpu *cpu, struct code_page **page);
+/* What is behind cpu->pc, for whoever keeps code of it; *va becomes canonical.
+ */
+enum mips_result mips_fetch_page(struct mips_cpu *cpu, uint64_t *va,
+                                 disco_backend_page *where);
 void mips_code_drop_frame(struct mips_cpu *cpu, uint64_t frame);
 void mips_code_drop_all(struct mips_cpu *cpu);
+/* Is anything of it decoded? */
+bool mips_code_holds_frame(struct mips_cpu *cpu, uint64_t frame);
 void mips_code_store(struct mips_cpu *cpu, uint64_t frame, uint32_t offset,
                      uint32_t bytes);
 void mips_code_decode(struct mips_cpu *cpu, const struct slot *base,
@@ -521,6 +591,17 @@ void mips_ddiv(struct mips_cpu *cpu, int64_t a, int64_t b);
 enum mips_result mips_op_hypcall(struct mips_cpu *cpu, unsigned code);
 /* Edge case: a branch in the last word of a page. */
 enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word);
+/* Where the branch or jump `word` at pc goes when it is taken; not by register.
+ */
+uint64_t mips_branch_target(uint32_t word, uint64_t pc);
+/* Where it goes now, after its delay slot. */
+uint64_t mips_branch_next(const struct mips_cpu *cpu, uint32_t word,
+                          uint64_t pc);
+
+/* --- do.c: single instructions for translated code --- */
+enum mips_result mips_do_op(struct mips_cpu *cpu, const struct slot *s);
+/* CTC1 $31; also for the interpreter. */
+enum mips_result mips_ctc1(struct mips_cpu *cpu, uint32_t value);
 
 /* --- verify.c --- */
 disco_status mips_verify(void *state, disco_error *err);

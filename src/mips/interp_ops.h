@@ -412,9 +412,9 @@ D = ip->a == 31  ? SX32(fpu_fcsr_read(&cpu->fpu))
 NEXT;
 
 LABEL(CTC1) : NEED_FP;
-if (ip->a == 31 && unlikely(fpu_fcsr_write(&cpu->fpu, (uint32_t)B)))
-    RAISE(EXC_FPE);
-NEXT;
+if (ip->a == 31)
+    SLOW(mips_ctc1(cpu, (uint32_t)B));
+NEXT_CHECKED;
 
 LABEL(FMOV_W) : NEED_FP;
 fpu_set_w(&cpu->fpu, ip->d, fpu_get_w(&cpu->fpu, ip->a));

@@ -8,4 +8,7 @@
 
 extern const disco_backend_ops mips_backend_ops;
 
+/* 1: built with a JIT for this host.  The host may still deny it memory. */
+uint64_t mips_has_jit(void);
+
 #endif

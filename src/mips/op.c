@@ -92,15 +92,30 @@ static bool branch_taken(const struct mips_cpu *cpu, uint32_t word)
     }
 }
 
+uint64_t mips_branch_target(uint32_t word, uint64_t pc)
+{
+    unsigned major = insn_major(word);
+
+    return major == 2 || major == 3 ? insn_jump_target(word, pc)
+                                    : insn_branch_target(word, pc);
+}
+
+uint64_t mips_branch_next(const struct mips_cpu *cpu, uint32_t word,
+                          uint64_t pc)
+{
+    if (insn_major(word) == 0) /* JR, JALR */
+        return cpu->gpr[insn_rs(word)];
+    return branch_taken(cpu, word) ? mips_branch_target(word, pc) : pc + 8;
+}
+
 /*
  * A branch whose delay slot is on the next page: leave it pending, so that the
  * fetch of the slot can fault by itself.
  */
 enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word)
 {
-    enum insn_id id = insn_decode(word);
-    unsigned flags = insn_info[id].flags;
-    uint64_t pc = cpu->cur_pc, target = insn_branch_target(word, pc);
+    unsigned flags = insn_info[insn_decode(word)].flags;
+    uint64_t pc = cpu->cur_pc, target;
     bool taken;
 
     if (flags & INSN_F_COP1 && !cpu->fpu.usable) {
@@ -108,12 +123,9 @@ enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word)
         return RES_EXCEPTION;
     }
     taken = branch_taken(cpu, word);
-    if (id == INSN_J || id == INSN_JAL)
-        target = insn_jump_target(word, pc);
-    else if (id == INSN_JR || id == INSN_JALR)
-        target = cpu->gpr[insn_rs(word)];
+    target = mips_branch_next(cpu, word, pc);
     if (flags & INSN_F_LINK) {
-        unsigned link = id == INSN_JALR ? insn_rd(word) : 31;
+        unsigned link = insn_major(word) == 0 ? insn_rd(word) : 31;
 
         if (link)
             cpu->gpr[link] = pc + 8;
@@ -121,7 +133,7 @@ enum mips_result mips_branch_edge(struct mips_cpu *cpu, uint32_t word)
     cpu->pc = pc + 4;
     if (taken || !(flags & INSN_F_LIKELY)) {
         cpu->delay = true;
-        cpu->delay_target = taken ? target : pc + 8;
+        cpu->delay_target = target;
     } else {
         cpu->pc = pc + 8;
     }

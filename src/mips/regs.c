@@ -233,6 +233,7 @@ disco_status mips_set_reg(struct mips_cpu *cpu, uint64_t id, uint64_t value)
         if (index != 31)
             return DISCO_E_INVAL;
         fpu_fcsr_write(&cpu->fpu, (uint32_t)value);
+        mips_mode_update(cpu);
         return DISCO_OK;
     case DISCO_REG_CLASS_CP0:
         if (index > 31 || !mips_reg_name(id))

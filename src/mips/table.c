@@ -6,6 +6,7 @@
  * The tables of the last TABLE_SETS ASIDs are kept.  A set that is given to
  * another ASID is flushed.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -22,6 +23,14 @@ static uint64_t entry_page(const struct access_entry *e)
     return e->rtag & e->wtag & e->stag;
 }
 
+static void drop_near(struct access_table *t)
+{
+    memset(t->near.rtag, 0xff, sizeof(t->near.rtag) + sizeof(t->near.wtag));
+}
+_Static_assert(offsetof(struct near_table, wtag) ==
+                   sizeof(((struct near_table *)0)->rtag),
+               "tags of NO_TAG in one go");
+
 static void flush(struct mips_cpu *cpu, struct access_table *table)
 {
     if (!table->used)
@@ -32,7 +41,8 @@ static void flush(struct mips_cpu *cpu, struct access_table *table)
     for (unsigned i = 0; i < ACCESS_ENTRIES; i++)
         drop_entry(&table->data[i]);
     for (unsigned i = 0; i < FETCH_ENTRIES; i++)
-        table->fetch[i].tag = NO_TAG;
+        table->fetch[i].tag = table->jump[i].tag = NO_TAG;
+    drop_near(table);
     table->own_tag = NO_TAG;
     table->used = false;
 }
@@ -140,14 +150,16 @@ void mips_tables_flush(struct mips_cpu *cpu)
 static void drop_page(struct access_table *t, uint64_t va)
 {
     struct access_entry *e = &t->data[access_index(va)];
-    struct fetch_entry *f = &t->fetch[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
+    unsigned at = va >> PAGE_BITS & (FETCH_ENTRIES - 1);
 
     if (entry_page(e) == va)
         drop_entry(e);
     if (t->own_tag == va)
         t->own_tag = NO_TAG;
-    if (f->tag == va)
-        f->tag = NO_TAG;
+    if (t->fetch[at].tag == va)
+        t->fetch[at].tag = NO_TAG;
+    if (t->jump[at].tag == va)
+        t->jump[at].tag = NO_TAG;
 }
 
 /* A TLB tag lacks bits 61..44; the 32-bit segments at the top have them set. */
@@ -172,6 +184,7 @@ static void drop_range(struct mips_cpu *cpu, unsigned set, uint64_t va,
         }
         for (uint64_t off = 0; off < bytes; off += PAGE_SIZE)
             drop_page(t, (va + off) & PAGE_MASK);
+        drop_near(t);
     }
 }
 
@@ -204,6 +217,7 @@ static void drop_host(struct access_table *t, const uint8_t *host,
                       bool write_only)
 {
     t->own_tag = NO_TAG;
+    drop_near(t);
     for (unsigned i = 0; i < ACCESS_ENTRIES; i++) {
         struct access_entry *e = &t->data[i];
         uint64_t va = entry_page(e);
@@ -235,4 +249,14 @@ void mips_tables_drop_code(struct mips_cpu *cpu, const struct code_page *page)
     for (unsigned k = 0; k < FETCH_ENTRIES; k++)
         if (t->fetch[k].page == page)
             t->fetch[k].tag = NO_TAG;
+}
+
+void mips_tables_drop_jumps(struct mips_cpu *cpu, const uint8_t *const *slot)
+{
+    struct access_table *t;
+
+    FOR_TABLES(cpu, m, i, t)
+    for (unsigned k = 0; k < FETCH_ENTRIES; k++)
+        if (t->jump[k].slot == slot)
+            t->jump[k].tag = NO_TAG;
 }

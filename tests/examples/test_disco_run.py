@@ -417,8 +417,7 @@ class Errors(Case):
 
     def test_later_options_are_refused(self):
         kernel = self.kernel(hello())
-        for args in (["--engine", "jit"],
-                     ["--trace", "x"], ["--gdb", "1234"],
+        for args in (["--trace", "x"], ["--gdb", "1234"],
                      ["--disk", "x,cow=y"], ["--disk", "x,cow=y,ro"],
                      ["--net", "user"]):
             with self.subTest(args=args):

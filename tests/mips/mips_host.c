@@ -299,10 +299,9 @@ static void log_text(void *ctx, int32_t level, const char *text)
 /* --- Memory of the backend
  * -----------------------------------------------------*/
 
-static void *host_alloc(void *ctx, uint64_t bytes)
+static void *machine_alloc(void *ctx, uint64_t bytes)
 {
-    struct host_vcpu *v = ctx;
-    struct mips_host *h = v->host;
+    struct mips_host *h = ctx;
     void *ptr;
 
     if (h->threads == 1 && h->fail_in > 0 && --h->fail_in == 0)
@@ -318,15 +317,33 @@ static void *host_alloc(void *ctx, uint64_t bytes)
     return ptr;
 }
 
-static void host_dealloc(void *ctx, void *ptr, uint64_t bytes)
+static void machine_dealloc(void *ctx, void *ptr, uint64_t bytes)
 {
-    struct host_vcpu *v = ctx;
+    struct mips_host *h = ctx;
 
     must(ptr != NULL);
-    sub_seq(&v->host->live, 1);
-    if (v->host->threads == 1)
-        v->host->live_bytes -= bytes;
+    sub_seq(&h->live, 1);
+    if (h->threads == 1)
+        h->live_bytes -= bytes;
     free(ptr);
+}
+
+/* Code memory is not part of what is watched. */
+static void machine_account(void *ctx, int64_t bytes)
+{
+    struct mips_host *h = ctx;
+
+    add_seq(&h->code_bytes, (uint64_t)bytes);
+}
+
+static void *host_alloc(void *ctx, uint64_t bytes)
+{
+    return machine_alloc(((struct host_vcpu *)ctx)->host, bytes);
+}
+
+static void host_dealloc(void *ctx, void *ptr, uint64_t bytes)
+{
+    machine_dealloc(((struct host_vcpu *)ctx)->host, ptr, bytes);
 }
 
 /* --- Life
@@ -347,6 +364,15 @@ struct mips_host *host_new(uint64_t ram_bytes, uint32_t threads)
     h->ram = h->ram_block + (-(uintptr_t)h->ram_block & 4095);
     h->threads = threads;
     h->big = true;
+    h->machine = (disco_backend_machine){
+        .size = sizeof(h->machine),
+        .ctx = h,
+        .alloc = machine_alloc,
+        .free = machine_dealloc,
+        .account = machine_account,
+        .code_cache_bytes = 4 << 20,
+    };
+    must(ops->machine_begin(&h->machine, &h->shared) == DISCO_OK);
     return h;
 }
 
@@ -356,7 +382,9 @@ bool host_free(struct mips_host *h)
 
     for (unsigned i = 0; i < h->vcpus; i++)
         ops->destroy(h->vcpu[i].state);
-    clean = h->live == 0 && (h->threads > 1 || h->live_bytes == 0);
+    ops->machine_end(h->shared);
+    clean = h->live == 0 && (h->threads > 1 || h->live_bytes == 0) &&
+            h->code_bytes == 0;
     free(h->ram_block);
     free(h->kind);
     free(h->holders);
@@ -369,12 +397,14 @@ bool host_free(struct mips_host *h)
 struct host_vcpu *host_vcpu(struct mips_host *h,
                             const disco_vcpu_config *config, uint32_t vcpus_max)
 {
-    static const disco_vcpu_config plain = { .size = sizeof(plain) };
+    disco_vcpu_config c = { .size = sizeof(c) };
     struct host_vcpu *v = &h->vcpu[h->vcpus];
 
     must(h->vcpus < HOST_VCPUS);
-    if (!config)
-        config = &plain;
+    if (config)
+        c = *config;
+    if (c.engine == DISCO_ENGINE_BEST)
+        c.engine = HOST_ENGINE;
     *v = (struct host_vcpu){ .host = h, .index = h->vcpus };
     v->cb = (disco_backend_host){
         .size = sizeof(v->cb),
@@ -402,10 +432,13 @@ struct host_vcpu *host_vcpu(struct mips_host *h,
         .is_current = is_current,
         .line_bytes = HOST_LINE_BYTES,
         .line_epoch = HOST_LINE_BYTES != 0,
+        .shared = h->shared,
     };
-    if (ops->create(&v->cb, config, &v->state, NULL))
+    if (ops->create(&v->cb, &c, &v->state, NULL))
         return NULL;
-    h->big = config->order != DISCO_LITTLE;
+    /* So that the JIT does what a run of a few instructions does. */
+    ((struct mips_cpu *)v->state)->jit.exact = true;
+    h->big = c.order != DISCO_LITTLE;
     h->vcpus++;
     return v;
 }
@@ -584,6 +617,33 @@ static const char *check_fetch(struct host_vcpu *v, const struct fetch_entry *f)
     return NULL;
 }
 
+/* The near table is made from the access table, and dropped with it. */
+static const char *check_near(struct host_vcpu *v)
+{
+    const struct near_table *n = &((struct mips_cpu *)v->state)->table->near;
+    const char *bad = NULL;
+
+    for (unsigned i = 0; i < NEAR_ENTRIES && !bad; i++) {
+        bad = check_tag(v, n->addend[i], true, n->rtag[i], DISCO_READ);
+        if (!bad)
+            bad = check_tag(v, n->addend[i], true, n->wtag[i], DISCO_WRITE);
+    }
+    return bad;
+}
+
+static const char *check_jump(struct host_vcpu *v, const struct jump_entry *j)
+{
+    uint64_t gpa;
+
+    if (j->tag == NO_TAG)
+        return NULL;
+    if (ops->translate(v->state, j->tag, DISCO_EXEC, &gpa))
+        return "jump table holds what does not translate";
+    if (!(v->host->holders[page_of(gpa)] >> v->index & 1))
+        return "the monitor does not know of translated code";
+    return NULL;
+}
+
 const char *host_verify(struct host_vcpu *v)
 {
     struct mips_cpu *cpu = v->state;
@@ -608,6 +668,10 @@ const char *host_verify(struct host_vcpu *v)
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
         bad = check_fetch(v, &cpu->table->fetch[i]);
+    for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
+        bad = check_jump(v, &cpu->table->jump[i]);
+    if (!bad)
+        bad = check_near(v);
     if (!bad)
         bad = check_own(v);
     if (!bad && ops->verify(v->state, &err) != DISCO_OK)

@@ -21,6 +21,11 @@
 #define HOST_LINE_BYTES 0
 #endif
 
+/* And with another engine (DISCO_ENGINE_*), where the test does not say. */
+#ifndef HOST_ENGINE
+#define HOST_ENGINE DISCO_ENGINE_INTERP
+#endif
+
 enum {
     HOST_VCPUS = 4,
     HOST_LINES_HELD = 64,
@@ -71,6 +76,8 @@ struct mips_host {
     uint32_t threads;
     struct host_vcpu vcpu[HOST_VCPUS];
     unsigned vcpus;
+    disco_backend_machine machine;
+    void *shared; /* of the backend, for the machine */
 
     /* What the device window answers; the last HOST_LOG accesses. */
     disco_status mmio_status;
@@ -95,6 +102,7 @@ struct mips_host {
     long live;    /* allocations */
     uint64_t live_bytes;
     uint64_t peak_bytes;
+    uint64_t code_bytes; /* atomic: accounted by the JIT */
 };
 
 struct mips_host *host_new(uint64_t ram_bytes, uint32_t threads);

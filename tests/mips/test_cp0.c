@@ -217,17 +217,19 @@ static void test_allocation_failures(void **state)
         h->fail_in = n;
         v = host_vcpu(h, &config, 1);
         if (!v) {
-            assert_int_equal(h->live, 0);
             assert_true(host_free(h));
             continue;
         }
-        /* Creation is through: the next one is a page of code. */
+        /* Creation is through: the next one is a page of code.  What the JIT
+         * has no memory for is interpreted. */
         SET_PC(v, KSEG0(TEST_CODE));
         if (h->fail_in == 0)
             h->fail_in = 1;
-        assert_int_equal(host_run(v, 10), DISCO_EXIT_NO_MEMORY);
-        assert_int_equal(PC(v), KSEG0(TEST_CODE));
-        assert_int_equal(host_reg(v, DISCO_REG_INSNS), 0);
+        if (HOST_ENGINE == DISCO_ENGINE_INTERP) {
+            assert_int_equal(host_run(v, 10), DISCO_EXIT_NO_MEMORY);
+            assert_int_equal(PC(v), KSEG0(TEST_CODE));
+            assert_int_equal(host_reg(v, DISCO_REG_INSNS), 0);
+        }
         run_exactly(v, 10);
         finish(v);
         break;

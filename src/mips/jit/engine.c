@@ -1,0 +1,117 @@
+/*
+ * engine.c - the machine's part of the JIT: made when the first vCPU wants it,
+ * and what the backend tells it.
+ */
+#include "mips/jit/engine.h"
+
+#include "base/compiler.h"
+#include "mips/jit/jit.h"
+
+enum { HEAT = 600 };
+
+static void unmake(struct jit *jit)
+{
+    const disco_backend_machine *m = jit->machine;
+
+    jit_compiler_destroy(jit);
+    jit_pool_destroy(jit);
+    if (jit->buckets)
+        m->free(m->ctx, jit->buckets, PAGE_BUCKETS * sizeof(*jit->buckets));
+    jit->buckets = NULL;
+}
+
+/* What becomes of it: without memory for now it may be tried again. */
+static enum jit_state make(struct jit *jit)
+{
+    const disco_backend_machine *m = jit->machine;
+
+    if (!X64_IS_HOST || m->code_cache_bytes < JIT_CACHE_MIN)
+        return JIT_NOT_THERE;
+    jit->features = x64_features();
+    jit->buckets = m->alloc(m->ctx, PAGE_BUCKETS * sizeof(*jit->buckets));
+    jit->compiler = jit_compiler_create(jit);
+    if (!jit->buckets || !jit->compiler) {
+        unmake(jit);
+        return JIT_UNTRIED;
+    }
+    if (!jit_pool_create(jit) && !jit_routines_make(jit))
+        return JIT_READY;
+    unmake(jit);
+    return JIT_NOT_THERE;
+}
+
+/* The host is asked for memory without a lock: one makes it, others wait. */
+struct jit *jit_get(struct jit *jit)
+{
+    uint32_t state = JIT_UNTRIED;
+    unsigned spins = 0;
+
+    if (!jit)
+        return NULL;
+    if (cas_seq(&jit->state, &state, JIT_BEING_MADE))
+        store_seq(&jit->state, make(jit));
+    while ((state = load_seq(&jit->state)) == JIT_BEING_MADE)
+        wait_step(&spins);
+    return state == JIT_READY ? jit : NULL;
+}
+
+disco_status jit_machine_begin(const disco_backend_machine *machine,
+                               void **shared)
+{
+    struct jit *jit = machine->alloc(machine->ctx, sizeof(*jit));
+
+    if (!jit)
+        return DISCO_E_NOMEM;
+    jit->machine = machine;
+    jit->heat = HEAT;
+    if (lock_init(&jit->lock)) {
+        machine->free(machine->ctx, jit, sizeof(*jit));
+        return DISCO_E_NOMEM;
+    }
+    *shared = jit;
+    return 0;
+}
+
+void jit_machine_end(void *shared)
+{
+    struct jit *jit = shared;
+    const disco_backend_machine *m = jit->machine;
+
+    unmake(jit);
+    lock_destroy(&jit->lock);
+    m->free(m->ctx, jit, sizeof(*jit));
+}
+
+/* --- vCPUs
+ * -------------------------------------------------------------------- */
+
+bool jit_attach(struct mips_cpu *cpu)
+{
+    struct jit *jit = jit_get(cpu->host->shared);
+
+    if (!jit)
+        return false;
+    cpu->jit.shared = jit;
+    lock_take(&jit->lock);
+    jit->isa = cpu->model->isa;
+    cpu->jit.next = jit->cpus;
+    jit->cpus = cpu;
+    lock_give(&jit->lock);
+    return true;
+}
+
+void jit_detach(struct mips_cpu *cpu)
+{
+    struct jit *jit = cpu->jit.shared;
+    struct mips_cpu **link;
+
+    if (!jit)
+        return;
+    jit_drop_all(cpu);
+    lock_take(&jit->lock);
+    for (link = &jit->cpus; *link != cpu; link = &(*link)->jit.next)
+        ;
+    *link = cpu->jit.next;
+    lock_give(&jit->lock);
+    cpu->jit.shared = NULL;
+}
