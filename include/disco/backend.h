@@ -163,6 +163,11 @@ typedef struct disco_backend_host {
      */
     int32_t (*is_current)(void *ctx, uint64_t gpa,
                           const disco_backend_page *page);
+    /*
+     * For ops->verify: 1 when the page of RAM with this name shows these 4096
+     * bytes to this vCPU, or something else that it has yet to be told of.
+     */
+    int32_t (*is_content)(void *ctx, uint64_t frame, const void *content);
 } disco_backend_host;
 
 /* What a backend may use for all its vCPUs of a machine. */

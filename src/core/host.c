@@ -5,6 +5,8 @@
  * is the embedder's at worst: names of frames are checked, nothing else is its
  * to break.
  */
+#include <string.h>
+
 #include "core/placement.h"
 #include "mem/move.h"
 
@@ -156,6 +158,13 @@ static int rights_hold(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
     return !(entry & MAP_CODE) || (page->code && !(held->holders & ~self));
 }
 
+/* A mover is about to take the page away, or did and has told. */
+static int is_on_its_way(struct disco_vcpu *v, uint64_t entry)
+{
+    return (entry & MAP_MOVING) ||
+           (load_seq(&v->shoot.request) & DISCO_REQ_INVALIDATE);
+}
+
 static int leads_there(struct disco_vcpu *v, struct pfn pfn,
                        const disco_backend_page *page)
 {
@@ -163,9 +172,7 @@ static int leads_there(struct disco_vcpu *v, struct pfn pfn,
     uint64_t entry = physmap_entry(pm, pfn);
     struct mfn mfn;
 
-    /* A mover is about to take it away, or did and has told. */
-    if ((entry & MAP_MOVING) ||
-        (load_seq(&v->shoot.request) & DISCO_REQ_INVALIDATE))
+    if (is_on_its_way(v, entry))
         return 1;
     if (!(entry & MAP_PRESENT) || !entry_is_claimed(entry, &v->shoot))
         return 0;
@@ -193,6 +200,30 @@ static int32_t is_current(void *ctx, uint64_t gpa,
     mem_lock(v->vm->pm.mem);
     answer = leads_there(v, pfn, page);
     mem_unlock(v->vm->pm.mem);
+    return answer;
+}
+
+static int32_t is_content(void *ctx, uint64_t frame, const void *content)
+{
+    struct disco_vcpu *v = ctx;
+    struct physmap *pm = &v->vm->pm;
+    struct pfn pfn = { frame };
+    struct mfn mfn;
+    uint64_t entry;
+    int32_t answer;
+
+    mem_lock(pm->mem);
+    entry = physmap_entry(pm, pfn);
+    if (is_on_its_way(v, entry)) {
+        answer = 1;
+    } else if (!(entry & MAP_PRESENT)) {
+        answer = 0;
+    } else {
+        mfn = replica_near(pm->mem, entry_mfn(entry), v->node);
+        answer =
+            !memcmp(frame_host(&pm->mem->frames, mfn), content, PAGE_BYTES);
+    }
+    mem_unlock(pm->mem);
     return answer;
 }
 
@@ -334,4 +365,5 @@ void host_services_init(struct disco_vcpu *v)
     h->free = backend_free;
     h->line_access = modelled_access;
     h->is_current = is_current;
+    h->is_content = is_content;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "mips/cpu.h"
+#include "mips/jit/engine.h"
 
 /* What an entry says of a page. */
 struct held {
@@ -87,6 +88,37 @@ static disco_status check_fetch(struct mips_cpu *cpu,
     return check_held(cpu, &h, err);
 }
 
+/* Translated code: it leads to what is mapped here, of this mode. */
+static disco_status check_jump(struct mips_cpu *cpu,
+                               const struct access_table *t,
+                               const struct jump_entry *j, disco_error *err)
+{
+    struct mips_xlate xl;
+    uint64_t va = j->tag;
+    const char *text;
+
+    if (va == NO_TAG)
+        return DISCO_OK;
+    if (mips_translate(cpu, &va, DISCO_EXEC, true, &xl) != EXC_NONE)
+        return bad(err, j->tag,
+                   "jump table holds a page that does not translate");
+    text = jit_verify_jump(cpu, j, t->config & CFG_KEY, xl.gpa);
+    return text ? bad(err, j->tag, text) : DISCO_OK;
+}
+
+static disco_status check_near(struct mips_cpu *cpu, const struct near_table *n,
+                               disco_error *err)
+{
+    disco_status status = DISCO_OK;
+
+    for (unsigned i = 0; i < NEAR_ENTRIES && !status; i++) {
+        uint64_t tag[3] = { n->rtag[i], n->wtag[i], NO_TAG };
+
+        status = check_tags(cpu, tag, n->addend[i], UINT64_MAX, err);
+    }
+    return status;
+}
+
 /* The page of code that is stored to directly. */
 static disco_status check_own(struct mips_cpu *cpu,
                               const struct access_table *t, disco_error *err)
@@ -106,6 +138,8 @@ static disco_status check_table(struct mips_cpu *cpu,
 {
     disco_status status = check_own(cpu, t, err);
 
+    if (!status)
+        status = check_near(cpu, &t->near, err);
     for (unsigned i = 0; i < ACCESS_ENTRIES && !status; i++) {
         const struct access_entry *e = &t->data[i];
         uint64_t tag[3] = { e->rtag, e->wtag, e->stag };
@@ -114,6 +148,8 @@ static disco_status check_table(struct mips_cpu *cpu,
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !status; i++)
         status = check_fetch(cpu, &t->fetch[i], err);
+    for (unsigned i = 0; i < FETCH_ENTRIES && !status; i++)
+        status = check_jump(cpu, t, &t->jump[i], err);
     return status;
 }
 
@@ -208,9 +244,14 @@ disco_status mips_verify(void *state, disco_error *err)
     struct mips_cpu *cpu = state;
     const char *l2 = cpu->l2 ? mips_l2_verify(cpu) : NULL;
     disco_status status;
+    uint64_t frame = 0;
+    const char *text;
 
     if (l2)
         return bad(err, 0, l2);
     status = check_tables(cpu, err);
-    return status ? status : check_code(cpu, err);
+    if (!status)
+        status = check_code(cpu, err);
+    text = status ? NULL : jit_verify(cpu, &frame);
+    return text ? bad(err, frame, text) : status;
 }

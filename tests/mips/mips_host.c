@@ -123,6 +123,13 @@ static int32_t is_current(void *ctx, uint64_t gpa,
            !(h->holders[pfn] & ~(page->code ? me : 0));
 }
 
+static int32_t is_content(void *ctx, uint64_t frame, const void *content)
+{
+    const struct host_vcpu *v = ctx;
+
+    return !memcmp(page_host(v->host, frame - HOST_FRAME), content, 4096);
+}
+
 static void code_store_begin(void *ctx, uint64_t frame)
 {
     struct host_vcpu *v = ctx;
@@ -430,6 +437,7 @@ struct host_vcpu *host_vcpu(struct mips_host *h,
         .free = host_dealloc,
         .line_access = line_access,
         .is_current = is_current,
+        .is_content = is_content,
         .line_bytes = HOST_LINE_BYTES,
         .line_epoch = HOST_LINE_BYTES != 0,
         .shared = h->shared,

@@ -122,6 +122,68 @@ static void test_code(void **state)
     finish(v);
 }
 
+/* A store that nobody is told of, into a page of code. */
+static void test_stale_code(void **state)
+{
+    struct host_vcpu *v = start_with(&config);
+    uint8_t *code = v->host->ram + TEST_CODE;
+
+    (void)state;
+    run_word(v, NOP_WORD);
+    all_is_well(v);
+    if (cpu_of(v)->jit.on) {
+        code[PAGE_SIZE - 1] ^= 1;
+        expect(v, "not what the page shows");
+        code[PAGE_SIZE - 1] ^= 1;
+        all_is_well(v);
+    }
+    finish(v);
+}
+
+/* Translated code of one page where another one is mapped. */
+static void test_jumps(void **state)
+{
+    struct host_vcpu *v = start_with(&config);
+    struct jump_entry *from, *to;
+
+    (void)state;
+    run_word(v, NOP_WORD);
+    from = &cpu_of(v)->table->jump[(KSEG0(TEST_CODE) >> PAGE_BITS) &
+                                   (FETCH_ENTRIES - 1)];
+    to = &cpu_of(v)->table->jump[(KSEG0(TEST_DATA) >> PAGE_BITS) &
+                                 (FETCH_ENTRIES - 1)];
+    if (cpu_of(v)->jit.on) {
+        assert_int_equal(from->tag, KSEG0(TEST_CODE));
+        to->tag = KSEG0(TEST_DATA);
+        to->slot = from->slot;
+        expect(v, "not mapped so");
+        to->slot++;
+        expect(v, "code of no page");
+        to->tag = NO_TAG;
+    }
+    finish(v);
+}
+
+/* Data that translated code finds without the access table. */
+static void test_near(void **state)
+{
+    struct host_vcpu *v = start_with(&config);
+    struct near_table *near = &cpu_of(v)->table->near;
+
+    (void)state;
+    run_word(v, NOP_WORD); /* the table is in use */
+    near->rtag[3] = KSEG0(TEST_DATA);
+    near->addend[3] = (uintptr_t)v->host->ram - (uintptr_t)KSEG0(0);
+    all_is_well(v);
+    near->addend[3] += PAGE_SIZE;
+    expect(v, "not mapped so");
+    near->addend[3] -= PAGE_SIZE;
+    near->wtag[3] = KSEG0(TEST_DATA);
+    found_by(v, no_stores, "not mapped so");
+    near->rtag[3] = near->wtag[3] = NO_TAG;
+    finish(v);
+}
+
 /* Not the present mode, nor the present address space. */
 static void test_other_tables(void **state)
 {
@@ -200,6 +262,9 @@ int main(void)
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_stores),
         cmocka_unit_test(test_code),
+        cmocka_unit_test(test_stale_code),
+        cmocka_unit_test(test_jumps),
+        cmocka_unit_test(test_near),
         cmocka_unit_test(test_other_tables),
         cmocka_unit_test(test_no_translation),
         cmocka_unit_test(test_l2_contradicted),

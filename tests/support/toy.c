@@ -255,7 +255,7 @@ static disco_status toy_verify(void *state, disco_error *err)
             continue;
         if (!is_current(t, c->page, c->frame, c->host, DISCO_EXEC))
             return bad(err, c->page, "code of a page that is not mapped so");
-        if (memcmp(c->word, c->host, PAGE))
+        if (!t->host->is_content(t->host->ctx, c->frame, c->word))
             return bad(err, c->page, "stale code");
     }
     for (i = 0; i < TOY_TLB; i++) {
