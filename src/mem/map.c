@@ -215,7 +215,8 @@ static void unmap_pages(struct physmap *pm, struct disco_region *r)
 
     while (next_mapped(pm, r, &pfn)) {
         entry = physmap_entry(pm, pfn);
-        if ((entry & MAP_MOVING) || map_page(pm, pfn)->busy) {
+        page_want(pm, pfn, !page_is_quiet(pm, pfn));
+        if (!page_is_quiet(pm, pfn)) {
             physmap_yield(pm, NULL, &spins);
             continue;
         }

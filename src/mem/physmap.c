@@ -183,6 +183,18 @@ void physmap_yield(struct physmap *pm, struct shoot_vcpu *self, unsigned *spins)
         shoot_unpark(self);
 }
 
+/* Whoever waited may have given up since. */
+void page_let_pass(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
+{
+    unsigned spins = 0;
+
+    if (!pm->root[pfn.n / MAP_LEAF])
+        return;
+    while (map_page(pm, pfn)->is_wanted && spins < PAGE_WAITS)
+        physmap_yield(pm, self, &spins);
+    page_want(pm, pfn, 0);
+}
+
 disco_status physmap_leaf(struct physmap *pm, struct pfn pfn,
                           struct shoot_vcpu *self)
 {

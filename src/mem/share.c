@@ -36,25 +36,20 @@ static disco_status take(struct physmap *pm, struct pfn pfn,
                          struct shoot_vcpu *self, struct mfn *out)
 {
     struct disco_region *r = region_find(&pm->regions, gpa_of_pfn(pfn));
+    disco_status status;
     struct frame *frame;
-    unsigned spins = 0;
     uint64_t entry;
 
     if (!r || !region_is_memory(r))
         return DISCO_E_FAULT;
     if (r->kind == DISCO_REGION_HOST)
         return DISCO_E_UNSUPPORTED;
-    for (;;) {
-        entry = physmap_entry(pm, pfn);
-        if (!(entry & MAP_PRESENT))
-            return DISCO_E_NOENT;
-        frame = entry_frame(pm, entry);
-        if (frame->pins || frame->state == FRAME_COMMON)
-            return DISCO_E_BUSY;
-        if (!(entry & MAP_MOVING) && !map_page(pm, pfn)->busy)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
+    status = page_wait(pm, pfn, self, &entry);
+    if (status)
+        return status;
+    frame = entry_frame(pm, entry);
+    if (frame->state == FRAME_COMMON)
+        return DISCO_E_BUSY;
     frame->holds++;
     if (frame->state == FRAME_PRIVATE) {
         frame_become(&pm->mem->frames, frame, FRAME_SHARED);

@@ -12,8 +12,9 @@
 #include "mem/physmap.h"
 
 /*
- * Refer to what is behind a page.  NOENT: never touched; BUSY: pinned, or
- * written by several VMs; UNSUPPORTED: host memory; FAULT: no memory there.
+ * Refer to what is behind a page.  NOENT: never touched; BUSY: pinned, kept
+ * busy for too long, or written by several VMs; UNSUPPORTED: host memory;
+ * FAULT: no memory there.
  */
 disco_status share_take(struct physmap *pm, struct pfn pfn,
                         struct shoot_vcpu *self, struct mfn *out);
