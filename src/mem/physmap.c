@@ -115,8 +115,7 @@ static void give_copy(struct mem *mem, struct frame *master)
     linemon_page_moved(mem->lm, frame_host(&mem->frames, copy));
     master->copy = frame->copy;
     frame->copy = 0;
-    frame_become(&mem->frames, frame, FRAME_LOOSE);
-    add_relaxed(&mem->frames.replicas, (uint64_t)-1);
+    frame_from_replica(&mem->frames, copy);
     frame_give(&mem->frames, copy);
 }
 
