@@ -78,13 +78,15 @@ def bench_interp(args):
     return rows
 
 
-def figures(args, *names, options=()):
-    """Programs that print "name value unit limit"; those that are built."""
+def figures(args, *names, options=(), more=()):
+    """Programs that print "name value unit limit"; those that are built.  `more`:
+    whole commands of this kind."""
     programs = [os.path.join(args.build, "bench", name) for name in names]
-    output = "".join(
-        subprocess.run([program, *options], check=True, text=True,
-                       stdout=subprocess.PIPE).stdout
-        for program in programs if os.path.exists(program))
+    commands = [[program, *options] for program in programs
+                if os.path.exists(program)] + list(more)
+    output = "".join(subprocess.run(command, check=True, text=True,
+                                    stdout=subprocess.PIPE).stdout
+                     for command in commands)
     rows = []
     print(f"{'figure':24}{'value':>10} {'unit':6}{'limit':>8}")
     for line in output.splitlines():
@@ -109,9 +111,20 @@ def bench_api(args):
     return figures(args, "bench_api", options=options)
 
 
+# Guests that show what counting accesses costs: by work, memory, addresses.
+COUNTED = ("coremix", "memcpy", "chase", "sieve", "lu")
+
+
 def bench_memory(args):
+    here = os.path.dirname(os.path.abspath(__file__))
+    counting = [os.path.join(args.build, "bench", "bench_counting")] + [
+        guest_path(args.build, "disco-mips4", name) for name in COUNTED]
+    more = [[sys.executable, os.path.join(here, "tcp.py"), "--build",
+             args.build]]
+    if all(os.path.exists(path) for path in counting):
+        more.insert(0, counting)
     return figures(args, "bench_memory", "bench_fork", "bench_disk",
-                   "bench_packet")
+                   "bench_packet", more=more)
 
 
 BENCHES = {"interp": bench_interp, "api": bench_api, "memory": bench_memory,

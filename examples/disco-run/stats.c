@@ -155,6 +155,9 @@ static void put_vm(FILE *f, const struct runner *runner,
     put_u64(f, "cow_breaks", s.cow_breaks);
     put_u64(f, "cow_upgrades", s.cow_upgrades);
     put_u64(f, "mapped_in", s.mapped_in);
+    put_u64(f, "zeroed", s.zeroed);
+    put_u64(f, "remapped", s.remapped);
+    put_u64(f, "joined", s.joined);
     put_u64(f, "dma_read_bytes", s.dma_read_bytes);
     put_u64(f, "dma_write_bytes", s.dma_write_bytes);
     put_u64(f, "host_calls", s.host_calls);

@@ -27,7 +27,7 @@ config=disco_defconfig
 arch_flags="-march=r10000 -mabi=64"
 linux_package=linux-source-6.1
 packages="$linux_package gcc make dpkg-dev bc flex bison libssl-dev libelf-dev
-    cpio gzip xz-utils patch"
+    cpio gzip xz-utils patch rsync"
 
 say() {
     printf '== %s\n' "$*" >&2
@@ -180,8 +180,8 @@ fetch() {
     rm -rf "$work/fetch-$1"
 }
 
-# Put our board into the unpacked kernel: new files, and a line in each of
-# three that are there.
+# Put our board into the unpacked kernel: new files, and a line or two in each
+# of three that are there.
 add_board() {
     local tree=$1 file
     # Only what differs: make goes by the files' times.
@@ -203,11 +203,15 @@ add_board() {
     cmp -s "$tree/Kconfig.new" "$tree/arch/mips/Kconfig" ||
         cp "$tree/Kconfig.new" "$tree/arch/mips/Kconfig"
     rm "$tree/Kconfig.new"
+    grep -q mips/disco/Kconfig "$tree/arch/mips/Kconfig" ||
+        sed -i '/^source "arch\/mips\/bmips\/Kconfig"/a source "arch/mips/disco/Kconfig"' \
+            "$tree/arch/mips/Kconfig"
     grep -q MACH_DISCO "$tree/drivers/irqchip/Kconfig" ||
         sed -i '/^config BCM7038_L1_IRQ$/,/^config BCM7120/s/^\tdepends on ARCH_BRCMSTB || BMIPS_GENERIC$/& || MACH_DISCO/' \
         "$tree/drivers/irqchip/Kconfig"
     grep -q MACH_DISCO "$tree/arch/mips/Kbuild.platforms" &&
         grep -q '^config MACH_DISCO' "$tree/arch/mips/Kconfig" &&
+        grep -q mips/disco/Kconfig "$tree/arch/mips/Kconfig" &&
         grep -q 'BMIPS_GENERIC || MACH_DISCO' "$tree/drivers/irqchip/Kconfig" ||
         die "the board does not fit into this kernel"
 }
@@ -277,9 +281,8 @@ X
     chmod +x "$libc/bin/cc"
 }
 
-step_libc() {
+build_musl() {
     local name
-    [ ! -f "$libc/lib/libc.a" ] || return 0
     say "building musl"
     rm -rf "$work/musl-build$little"
     mkdir -p "$work/musl-build$little" "$libc/lib"
@@ -300,6 +303,10 @@ step_libc() {
         quiet musl make -j"$jobs"
         quiet musl-install make install
     )
+}
+
+step_libc() {
+    [ -f "$libc/lib/libc.a" ] || build_musl
     write_cc
     quiet headers kernel_make headers_install INSTALL_HDR_PATH="$libc/linux"
 }
@@ -347,7 +354,7 @@ step_programs() {
     mkdir -p "$programs"
     build_busybox
     say "building our own programs"
-    for name in hello workload stress; do
+    for name in hello workload shared stress; do
         quiet "$name" "$libc/bin/cc" -O2 -Wall -Wextra -D_GNU_SOURCE \
             "$here/user/$name.c" -o "$programs/$name"
         ${cross}strip "$programs/$name"

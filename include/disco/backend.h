@@ -156,6 +156,19 @@ typedef struct disco_backend_host {
     uint32_t line_bytes; /* a power of two, 32..4096 */
     uint32_t line_epoch;
     void *shared; /* what ops->machine_begin made, or NULL */
+    /*
+     * For ops->verify: 1 when resolve could give this vCPU `page` for `gpa` as
+     * it is now, with all of these rights, else 0.  With EXEC also: the vCPU
+     * may hold code of it.  Of `frame` and `memory` ~0 is not looked at, of gpa
+     * it means: that of the frame.  Changes nothing.
+     */
+    int32_t (*is_current)(void *ctx, uint64_t gpa,
+                          const disco_backend_page *page);
+    /*
+     * For ops->verify: 1 when the page of RAM with this name shows these 4096
+     * bytes to this vCPU, or something else that it has yet to be told of.
+     */
+    int32_t (*is_content)(void *ctx, uint64_t frame, const void *content);
 } disco_backend_host;
 
 /* What a backend may use for all its vCPUs of a machine. */

@@ -74,7 +74,7 @@
 #define DISCO_HC_E_FAULT       (-3) /* address is not RAM */
 #define DISCO_HC_E_NOMEM       (-4)
 #define DISCO_HC_E_UNSUPPORTED (-5) /* known, not built in or not allowed */
-#define DISCO_HC_E_BUSY        (-6) /* a page is pinned by a device */
+#define DISCO_HC_E_BUSY        (-6) /* a page is pinned, or never at rest */
 #define DISCO_HC_E_NOENT       (-7) /* no such thing */
 
 /* --- Page of memory-mapped CP0 registers -----------------------------------

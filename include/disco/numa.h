@@ -109,9 +109,9 @@ DISCO_API disco_status disco_vm_node_frames(disco_vm *vm, uint32_t node,
  * Move the frame behind a guest page to a node: allocate, shoot down, copy,
  * change the mappings of all VMs that share it.  The guest sees nothing.
  * Copies on other nodes go.  Errors: RANGE (not RAM), NOENT (page never
- * touched), BUSY (pinned, on its way in a packet, or mapped more than 256
- * times), NOMEM (node full), INVAL.  Thread: any thread, not inside a callback
- * (REENTRANT).  The paper, section 4.2.2.
+ * touched), BUSY (pinned, on its way in a packet, stored to by guests without
+ * a pause, or mapped more than 256 times), NOMEM (node full), INVAL.  Thread:
+ * any thread, not inside a callback (REENTRANT).  The paper, section 4.2.2.
  */
 DISCO_API disco_status disco_page_migrate(disco_vm *vm, uint64_t gpa,
                                           uint32_t node);

@@ -192,7 +192,7 @@ typedef struct disco_vm_stats {
     uint64_t ram_bytes;
     uint64_t frames;      /* machine frames mapped now */
     uint64_t demand_zero; /* frames given on first touch */
-    uint64_t released;    /* frames given back by the guest */
+    uint64_t released;    /* pages given back by the guest */
     uint64_t migrated;
     uint64_t pins; /* held now */
     uint64_t dma_read_bytes;
@@ -201,6 +201,10 @@ typedef struct disco_vm_stats {
     uint64_t cow_breaks;   /* shared pages written: copied ... */
     uint64_t cow_upgrades; /* ... or taken over as the last reference */
     uint64_t mapped_in;    /* pages that were mapped instead of copied */
+    /* Monitor calls of the guest that did something; released: above. */
+    uint64_t zeroed;   /* pages cleared */
+    uint64_t remapped; /* pages mapped for copied ones; not those copied */
+    uint64_t joined;   /* regions shared with other VMs */
 } disco_vm_stats;
 DISCO_API disco_status disco_vm_stats_get(disco_vm *vm, disco_vm_stats *out);
 

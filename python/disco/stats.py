@@ -140,6 +140,9 @@ class VmStats:
     cow_breaks: int
     cow_upgrades: int
     mapped_in: int
+    zeroed: int
+    remapped: int
+    joined: int
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@
  * is the embedder's at worst: names of frames are checked, nothing else is its
  * to break.
  */
+#include <string.h>
+
 #include "core/placement.h"
 #include "mem/move.h"
 
@@ -136,6 +138,93 @@ static uint32_t resolve(void *ctx, uint64_t gpa, uint32_t access,
         return DISCO_BEHIND_RAM;
     }
     return resolve_slowly(v, pfn, access, page);
+}
+
+/* EXCLUSIVE is about stores: alone it allows nothing. */
+static int rights_hold(struct disco_vcpu *v, struct pfn pfn, uint64_t entry,
+                       const disco_backend_page *page)
+{
+    const struct map_page *held = map_page(&v->vm->pm, pfn);
+    uint64_t self = UINT64_C(1) << v->index;
+
+    if ((page->rights & DISCO_EXEC) && !(held->holders & self))
+        return 0;
+    if (!(page->rights & DISCO_WRITE))
+        return 1;
+    if (!(entry & MAP_WRITE) || ((page->rights & DISCO_EXCLUSIVE) &&
+                                 !entry_is_exclusive(entry, &v->shoot)))
+        return 0;
+    /* Its only user may store into code that nobody else holds. */
+    return !(entry & MAP_CODE) || (page->code && !(held->holders & ~self));
+}
+
+/* A mover is about to take the page away, or did and has told. */
+static int is_on_its_way(struct disco_vcpu *v, uint64_t entry)
+{
+    return (entry & MAP_MOVING) ||
+           (load_seq(&v->shoot.request) & DISCO_REQ_INVALIDATE);
+}
+
+static int leads_there(struct disco_vcpu *v, struct pfn pfn,
+                       const disco_backend_page *page)
+{
+    struct physmap *pm = &v->vm->pm;
+    uint64_t entry = physmap_entry(pm, pfn);
+    struct mfn mfn;
+
+    if (is_on_its_way(v, entry))
+        return 1;
+    if (!(entry & MAP_PRESENT) || !entry_is_claimed(entry, &v->shoot))
+        return 0;
+    mfn = replica_near(pm->mem, entry_mfn(entry), v->node);
+    if (page->host != frame_host(&pm->mem->frames, mfn) ||
+        (page->memory != UINT64_MAX && page->memory != mfn.n))
+        return 0;
+    return rights_hold(v, pfn, entry, page);
+}
+
+static int32_t is_current(void *ctx, uint64_t gpa,
+                          const disco_backend_page *page)
+{
+    struct disco_vcpu *v = ctx;
+    struct pfn pfn = { page->frame };
+    int32_t answer;
+
+    if (gpa != UINT64_MAX) {
+        if (gpa >= GPA_END)
+            return 0;
+        pfn = pfn_of_gpa(gpa);
+        if (page->frame != UINT64_MAX && page->frame != pfn.n)
+            return 0;
+    }
+    mem_lock(v->vm->pm.mem);
+    answer = leads_there(v, pfn, page);
+    mem_unlock(v->vm->pm.mem);
+    return answer;
+}
+
+static int32_t is_content(void *ctx, uint64_t frame, const void *content)
+{
+    struct disco_vcpu *v = ctx;
+    struct physmap *pm = &v->vm->pm;
+    struct pfn pfn = { frame };
+    struct mfn mfn;
+    uint64_t entry;
+    int32_t answer;
+
+    mem_lock(pm->mem);
+    entry = physmap_entry(pm, pfn);
+    if (is_on_its_way(v, entry)) {
+        answer = 1;
+    } else if (!(entry & MAP_PRESENT)) {
+        answer = 0;
+    } else {
+        mfn = replica_near(pm->mem, entry_mfn(entry), v->node);
+        answer =
+            !memcmp(frame_host(&pm->mem->frames, mfn), content, PAGE_BYTES);
+    }
+    mem_unlock(pm->mem);
+    return answer;
 }
 
 static void release_code(void *ctx, uint64_t frame)
@@ -275,4 +364,6 @@ void host_services_init(struct disco_vcpu *v)
     h->alloc = backend_alloc;
     h->free = backend_free;
     h->line_access = modelled_access;
+    h->is_current = is_current;
+    h->is_content = is_content;
 }

@@ -50,7 +50,7 @@ static int64_t fill_with_zeroes(struct disco_vcpu *v, uint64_t gpa)
 }
 
 /* Frames come zeroed: dropping the page is cheaper than clearing it. */
-int64_t moncall_zero_page(struct disco_vcpu *v, uint64_t gpa)
+static int64_t zero_page(struct disco_vcpu *v, uint64_t gpa)
 {
     disco_status status;
 
@@ -60,6 +60,15 @@ int64_t moncall_zero_page(struct disco_vcpu *v, uint64_t gpa)
         return fill_with_zeroes(v, gpa);
     status = page_release(&v->vm->pm, pfn_of_gpa(gpa), &v->shoot);
     return status == DISCO_E_BUSY ? fill_with_zeroes(v, gpa) : 0;
+}
+
+int64_t moncall_zero_page(struct disco_vcpu *v, uint64_t gpa)
+{
+    int64_t error = zero_page(v, gpa);
+
+    if (!error)
+        add_relaxed(&v->vm->pm.stats.zeroed, 1);
+    return error;
 }
 
 /* A pinned page stays, so its content goes instead. */
@@ -110,13 +119,16 @@ int64_t moncall_remap(struct disco_vcpu *v, uint64_t to, uint64_t from,
     status = share_take(pm, pfn_of_gpa(from), &v->shoot, &mfn);
     if (status == DISCO_E_NOENT) {
         *mapped = 1;
-        return moncall_zero_page(v, to);
+        add_relaxed(&pm->stats.remapped, 1);
+        return zero_page(v, to);
     }
     if (!status) {
-        status = share_map(pm, pfn_of_gpa(to), mfn, DISCO_KIND_DATA, &v->shoot);
+        status = share_map(pm, pfn_of_gpa(to), mfn, DISCO_KIND_NONE, &v->shoot);
         share_drop(pm->mem, mfn);
     }
     *mapped = !status;
+    if (!status)
+        add_relaxed(&pm->stats.remapped, 1);
     if (status == DISCO_E_BUSY || status == DISCO_E_UNSUPPORTED)
         return copy_page(v, to, from);
     return error_of(status);
@@ -147,6 +159,8 @@ int64_t moncall_share(struct disco_vcpu *v, uint64_t key, uint64_t gpa,
     status = common_join(&v->vm->pm, group, key, pfn_of_gpa(gpa), pages,
                          &v->shoot, &n);
     *members = n;
+    if (!status)
+        add_relaxed(&v->vm->pm.stats.joined, 1);
     return error_of(status);
 }
 

@@ -37,6 +37,7 @@ struct sched_vm {
     uint32_t is_gang;
     int is_held;        /* no slice starts */
     int is_taken;       /* somebody was told that he has it for himself */
+    uint64_t releases;  /* how often it was let run again */
     uint64_t pinned_by; /* thread that changes its time, or 0 */
     uint64_t skew_insns;
     uint64_t *mask;     /* owned; a bit per CPU of the scheduler; NULL = all */

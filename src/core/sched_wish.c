@@ -225,18 +225,24 @@ static int runs_here(const struct sched_vm *vm)
     return 0;
 }
 
-/* Slices under way end soon, in queues or with their host threads. */
+/*
+ * Slices under way end soon, in queues or with their host threads.  Who finds
+ * that the VM was let run again meanwhile is too late, whatever he sees.
+ */
 static disco_status hold(struct disco_sched *s, disco_vcpu *vcpu)
 {
     struct sched_entry *e = sched_find_unpinned(s, vcpu);
     unsigned spins = 0;
+    uint64_t releases;
 
     if (!e)
         return sched_find(s, vcpu) ? DISCO_E_BUSY : DISCO_E_NOENT;
     e->vm->is_held = 1;
+    releases = e->vm->releases;
     if (e->state == SCHED_AWAY)
         queue_put(e);
-    while (e && e->vm->runs && !runs_here(e->vm)) {
+    while (e && e->vm->releases == releases && e->vm->runs &&
+           !runs_here(e->vm)) {
         sched_unlock(s);
         wait_step(&spins);
         sched_lock(s);
@@ -244,7 +250,8 @@ static disco_status hold(struct disco_sched *s, disco_vcpu *vcpu)
     }
     if (!e)
         return DISCO_E_NOENT;
-    if (e->vm->runs || e->vm->away || e->vm->is_taken)
+    if (e->vm->releases != releases || e->vm->runs || e->vm->away ||
+        e->vm->is_taken)
         return DISCO_E_BUSY;
     e->vm->is_taken = 1;
     return 0;
@@ -276,6 +283,7 @@ disco_status disco_sched_release(disco_sched *sched, disco_vcpu *vcpu)
     e = sched_find(sched, vcpu);
     if (e) {
         e->vm->is_held = e->vm->is_taken = 0;
+        e->vm->releases++;
         if (e->state == SCHED_AWAY)
             queue_put(e);
         sched_feed(sched);

@@ -102,7 +102,7 @@ disco_status disco_page_map(disco_vm *vm, uint64_t gpa, disco_page page)
         status = check_page(vm->machine, page);
     if (status)
         return status;
-    status = share_map(&vm->pm, pfn_of_gpa(gpa), mfn_of(page), DISCO_KIND_DATA,
+    status = share_map(&vm->pm, pfn_of_gpa(gpa), mfn_of(page), DISCO_KIND_NONE,
                        NULL);
     if (status)
         return vm_fail(vm, status, gpa, "VM %s: mapping page 0x%llx: %s",

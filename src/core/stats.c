@@ -33,6 +33,9 @@ disco_status disco_vm_stats_get(disco_vm *vm, disco_vm_stats *out)
     s.cow_breaks = load_relaxed(&p->cow_breaks);
     s.cow_upgrades = load_relaxed(&p->cow_upgrades);
     s.mapped_in = load_relaxed(&p->mapped_in);
+    s.zeroed = load_relaxed(&p->zeroed);
+    s.remapped = load_relaxed(&p->remapped);
+    s.joined = load_relaxed(&p->joined);
     return config_give(out, &s, sizeof(s));
 }
 

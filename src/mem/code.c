@@ -124,7 +124,8 @@ void code_drop_holders(struct physmap *pm, struct pfn pfn,
 
 /*
  * The page is this VM's own before the store is counted: a break waits for
- * counted stores, ours would wait for itself.
+ * counted stores, ours would wait for itself.  A guest that patches its code
+ * all the time does not keep movers out: they go first.
  */
 void code_store_begin(struct physmap *pm, struct pfn pfn,
                       struct shoot_vcpu *self)
@@ -133,6 +134,8 @@ void code_store_begin(struct physmap *pm, struct pfn pfn,
     uint64_t entry;
 
     mem_lock(pm->mem);
+    if (own_page(pm, pfn) && !self->code_stores)
+        page_let_pass(pm, pfn, self);
     page = own_page(pm, pfn);
     if (page && (physmap_entry(pm, pfn) & MAP_PRESENT) &&
         !page_unshare(pm, pfn, pm->home_node, self, &entry)) {

@@ -176,26 +176,26 @@ static disco_status clear_page(struct physmap *pm, struct pfn pfn,
     return 0;
 }
 
-/* Put the run's page in place of what the VM has there. */
+/*
+ * Put the run's page in place of what the VM has there.  One that is being
+ * moved gets one more mapping, which moves along.
+ */
 static disco_status take_page(struct physmap *pm, struct common *run,
                               uint64_t i, struct pfn pfn,
                               struct shoot_vcpu *self)
 {
+    uint64_t flags = MAP_WRITE | MAP_SHARED;
     disco_status status;
-    unsigned spins = 0;
     struct mfn mfn;
 
-    for (;;) {
-        status = clear_page(pm, pfn, self);
-        if (status)
-            return status;
-        if (!frame_of_run(run, i, pm, &mfn))
-            return offer_page(pm, pfn, self); /* nobody has it any more */
-        if (!frame_of(&pm->mem->frames, mfn)->is_moving)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
-    physmap_set(pm, pfn, entry_make(mfn, MAP_WRITE | MAP_SHARED));
+    status = clear_page(pm, pfn, self);
+    if (status)
+        return status;
+    if (!frame_of_run(run, i, pm, &mfn))
+        return offer_page(pm, pfn, self); /* nobody has it any more */
+    if (frame_of(&pm->mem->frames, mfn)->is_moving)
+        flags |= MAP_MOVING;
+    physmap_set(pm, pfn, entry_make(mfn, flags));
     return 0;
 }
 

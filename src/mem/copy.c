@@ -159,6 +159,7 @@ static disco_status hold_all(struct physmap *pm, uint64_t gpa, uint64_t bytes,
     struct pfn first = pfn_of_gpa(gpa), last = pfn_of_gpa(gpa + bytes - 1), i;
     disco_status status;
 
+    page_let_pass(pm, first, NULL);
     for (i = first; i.n <= last.n; i.n++) {
         status = hold(pm, i);
         if (!status)

@@ -27,6 +27,8 @@ static void copy_away(struct physmap *pm, struct pfn pfn, uint64_t entry,
     move_clock_copy(clock);
     memcpy(frame_host(&mem->frames, to), frame_host(&mem->frames, from),
            PAGE_BYTES);
+    /* The page may come back to this frame, changed: no link outlives that. */
+    linemon_page_moved(mem->lm, frame_host(&mem->frames, from));
     move_clock_copied(clock);
     mem_lock(mem);
     physmap_set(pm, pfn, entry_make(to, entry & MAP_COW ? MAP_WRITE : 0));

@@ -13,7 +13,8 @@ static disco_status fork_page(struct physmap *from, struct physmap *to,
 
     if (frame->pins || frame->state == FRAME_COMMON || (entry & MAP_FOREIGN))
         return DISCO_E_BUSY;
-    if ((entry & MAP_MOVING) || map_page(from, pfn)->busy)
+    page_want(from, pfn, !page_is_quiet(from, pfn));
+    if (!page_is_quiet(from, pfn))
         return DISCO_E_STATE;
     if (frame->state == FRAME_PRIVATE)
         frame_become(frames, frame, FRAME_SHARED);

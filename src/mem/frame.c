@@ -316,6 +316,49 @@ void frame_give(struct frames *f, struct mfn mfn)
     chunk_retire(f, node, c);
 }
 
+/* --- Copies, by age ------------------------------------------------------ */
+
+static struct frame *replica_at(struct frames *f, uint64_t link)
+{
+    struct mfn mfn = { link - 1 };
+
+    return frame_of(f, mfn);
+}
+
+void frame_to_replica(struct frames *f, struct mfn mfn, struct mfn master)
+{
+    struct frame *frame = frame_of(f, mfn);
+
+    frame_become(f, frame, FRAME_REPLICA);
+    frame->master = master.n;
+    frame->newer = 0;
+    frame->older = f->newest_replica;
+    if (frame->older)
+        replica_at(f, frame->older)->newer = mfn.n + 1;
+    else
+        f->oldest_replica = mfn.n + 1;
+    f->newest_replica = mfn.n + 1;
+    add_relaxed(&f->replicas, 1);
+}
+
+void frame_from_replica(struct frames *f, struct mfn mfn)
+{
+    struct frame *frame = frame_of(f, mfn);
+
+    if (frame->older)
+        replica_at(f, frame->older)->newer = frame->newer;
+    else
+        f->oldest_replica = frame->newer;
+    if (frame->newer)
+        replica_at(f, frame->newer)->older = frame->older;
+    else
+        f->newest_replica = frame->older;
+    frame->first.n = 0;
+    frame->home = NULL;
+    frame_become(f, frame, FRAME_LOOSE);
+    add_relaxed(&f->replicas, (uint64_t)-1);
+}
+
 /* First run of `n` chunk indices that nobody uses. */
 static uint64_t foreign_gap(struct pool *pool, uint64_t n)
 {

@@ -32,10 +32,18 @@ struct map_ref {
  * that `first` leads to `maps` mappings, whenever mem->lock is free.
  */
 struct frame {
-    struct map_ref first; /* a mapping of it; of a REPLICA: 0 */
-    uint64_t copy;        /* next copy of this content, mfn + 1; 0: last */
-    uint64_t master;      /* of a REPLICA: mfn */
-    struct mfn *home;     /* the one reference that follows a move, or NULL */
+    union {
+        struct {
+            struct map_ref first; /* a mapping of it */
+            struct mfn *home;     /* reference that follows a move, or NULL */
+        };
+        struct { /* of a REPLICA: its neighbours by age, mfn + 1; 0: none */
+            uint64_t older;
+            uint64_t newer;
+        };
+    };
+    uint64_t copy;   /* next copy of this content, mfn + 1; 0: last */
+    uint64_t master; /* of a REPLICA: mfn */
     uint32_t maps;
     uint32_t holds; /* references that are no mappings, home's included */
     uint32_t pins;
@@ -96,7 +104,8 @@ struct frames {
     const uint8_t *near; /* borrowed; NULL: in a circle */
     uint32_t near_stride;
     struct frame_garbage *garbage;
-    uint64_t replicas;  /* frames that are REPLICA; atomic */
+    uint64_t replicas; /* frames that are REPLICA; atomic */
+    uint64_t oldest_replica, newest_replica; /* mfn + 1; 0: none */
     uint32_t bad_moves; /* changes of state that state.def does not have */
     struct frame_watch watch;
 };
@@ -173,6 +182,10 @@ disco_status frame_take(struct frames *f, uint32_t node, uint32_t how,
 
 /* Give back a LOOSE frame. */
 void frame_give(struct frames *f, struct mfn mfn);
+
+/* A LOOSE frame becomes a copy of `master`, the newest of all; and back. */
+void frame_to_replica(struct frames *f, struct mfn mfn, struct mfn master);
+void frame_from_replica(struct frames *f, struct mfn mfn);
 
 /*
  * Records for `npages` of host memory at `host`; *first is the index of the

@@ -215,10 +215,13 @@ static void unmap_pages(struct physmap *pm, struct disco_region *r)
 
     while (next_mapped(pm, r, &pfn)) {
         entry = physmap_entry(pm, pfn);
-        if ((entry & MAP_MOVING) || map_page(pm, pfn)->busy) {
+        page_want(pm, pfn, !page_is_quiet(pm, pfn));
+        if (!page_is_quiet(pm, pfn)) {
             physmap_yield(pm, NULL, &spins);
             continue;
         }
+        if (pm->vcpus.mask) /* they may have linked lines of it */
+            linemon_page_moved(pm->mem->lm, entry_host(pm, entry));
         physmap_set(pm, pfn, 0);
         memset(map_page(pm, pfn), 0, sizeof(struct map_page));
         frame_release(pm->mem, entry_mfn(entry));

@@ -36,22 +36,46 @@ void mapping_post_drop(struct shoot_wave *wave, struct physmap *pm,
     }
 }
 
+/* 1: it need not be waited for, with the reason in *status. */
+static int is_decided(const struct physmap *pm, struct pfn pfn, uint64_t entry,
+                      unsigned spins, disco_status *status)
+{
+    *status = 0;
+    if (!(entry & MAP_PRESENT))
+        *status = DISCO_E_NOENT;
+    else if (entry_frame(pm, entry)->pins)
+        *status = DISCO_E_BUSY;
+    else if (!page_is_quiet(pm, pfn) && spins >= PAGE_WAITS)
+        *status = DISCO_E_BUSY;
+    return *status || page_is_quiet(pm, pfn);
+}
+
+disco_status page_wait(struct physmap *pm, struct pfn pfn,
+                       struct shoot_vcpu *self, uint64_t *entry)
+{
+    disco_status status;
+    unsigned spins = 0;
+
+    for (*entry = physmap_entry(pm, pfn);
+         !is_decided(pm, pfn, *entry, spins, &status);
+         *entry = physmap_entry(pm, pfn)) {
+        page_want(pm, pfn, 1);
+        physmap_yield(pm, self, &spins);
+    }
+    if (spins)
+        page_want(pm, pfn, 0);
+    return status;
+}
+
 disco_status page_isolate(struct physmap *pm, struct pfn pfn,
                           struct shoot_vcpu *self, uint64_t *entry)
 {
     struct shoot_wave wave;
-    unsigned spins = 0;
+    disco_status status;
 
-    for (;;) {
-        *entry = physmap_entry(pm, pfn);
-        if (!(*entry & MAP_PRESENT))
-            return DISCO_E_NOENT;
-        if (entry_frame(pm, *entry)->pins)
-            return DISCO_E_BUSY;
-        if (!(*entry & MAP_MOVING) && !map_page(pm, pfn)->busy)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
+    status = page_wait(pm, pfn, self, entry);
+    if (status)
+        return status;
     physmap_set(pm, pfn, *entry | MAP_MOVING);
     shoot_wave_init(&wave);
     mapping_post_drop(&wave, pm, pfn, *entry, self);
@@ -62,21 +86,35 @@ disco_status page_isolate(struct physmap *pm, struct pfn pfn,
     return 0;
 }
 
-static int is_in_use(struct mem *mem, const struct frame *frame)
+int frame_is_in_use(struct mem *mem, const struct frame *frame)
 {
-    const struct map_page *page;
     struct map_ref ref;
     struct physmap *pm;
+    struct pfn pfn;
 
     if (frame->is_moving)
         return 1;
-    for (ref = frame->first; ref.n; ref = page->next) {
+    for (ref = frame->first; ref.n; ref = map_page(pm, pfn)->next) {
         pm = map_ref_map(mem, ref);
-        page = map_page(pm, map_ref_pfn(ref));
-        if (page->busy || (physmap_entry(pm, map_ref_pfn(ref)) & MAP_MOVING))
+        pfn = map_ref_pfn(ref);
+        if (!page_is_quiet(pm, pfn))
             return 1;
     }
     return 0;
+}
+
+/* We wait for all its pages, or do not any more. */
+static void frame_want(struct mem *mem, const struct frame *frame, int want)
+{
+    struct map_ref ref;
+    struct physmap *pm;
+    struct pfn pfn;
+
+    for (ref = frame->first; ref.n; ref = map_page(pm, pfn)->next) {
+        pm = map_ref_map(mem, ref);
+        pfn = map_ref_pfn(ref);
+        page_want(pm, pfn, want && !page_is_quiet(pm, pfn));
+    }
 }
 
 static disco_status may_isolate(struct physmap *pm, uint64_t entry, int to_move)
@@ -106,6 +144,7 @@ static void mark_all(struct mem *mem, struct frame *frame)
         pm = map_ref_map(mem, ref);
         pfn = map_ref_pfn(ref);
         physmap_set(pm, pfn, physmap_entry(pm, pfn) | MAP_MOVING);
+        page_want(pm, pfn, 0);
     }
 }
 
@@ -132,8 +171,9 @@ static void shoot_all_mappings(struct mem *mem, struct frame *frame,
     add_relaxed(&mem->shoot.shootdowns, 1);
 }
 
-disco_status frame_isolate(struct physmap *pm, struct pfn pfn, int to_move,
-                           struct shoot_vcpu *self, uint64_t *entry)
+/* Until nobody uses the frame behind the page, whichever it is by then. */
+static disco_status frame_wait(struct physmap *pm, struct pfn pfn, int to_move,
+                               struct shoot_vcpu *self, uint64_t *entry)
 {
     disco_status status;
     struct frame *frame;
@@ -143,12 +183,29 @@ disco_status frame_isolate(struct physmap *pm, struct pfn pfn, int to_move,
         *entry = physmap_entry(pm, pfn);
         status = may_isolate(pm, *entry, to_move);
         if (status)
-            return status;
-        frame = entry_frame(pm, *entry);
-        if (!is_in_use(pm->mem, frame))
             break;
+        frame = entry_frame(pm, *entry);
+        if (!frame_is_in_use(pm->mem, frame))
+            return 0;
+        if (spins >= PAGE_WAITS)
+            break;
+        frame_want(pm->mem, frame, 1);
         physmap_yield(pm, self, &spins);
     }
+    if (spins && (*entry & MAP_PRESENT))
+        frame_want(pm->mem, entry_frame(pm, *entry), 0);
+    return status ? status : DISCO_E_BUSY;
+}
+
+disco_status frame_isolate(struct physmap *pm, struct pfn pfn, int to_move,
+                           struct shoot_vcpu *self, uint64_t *entry)
+{
+    disco_status status = frame_wait(pm, pfn, to_move, self, entry);
+    struct frame *frame;
+
+    if (status)
+        return status;
+    frame = entry_frame(pm, *entry);
     mark_all(pm->mem, frame);
     shoot_all_mappings(pm->mem, frame, self);
     return 0;

@@ -23,8 +23,18 @@ void mapping_post_drop(struct shoot_wave *wave, struct physmap *pm,
                        const struct shoot_vcpu *self);
 
 /*
+ * Until nobody moves or copies the page.  0; NOENT: not present; BUSY: pinned,
+ * or kept busy for too long.
+ */
+disco_status page_wait(struct physmap *pm, struct pfn pfn,
+                       struct shoot_vcpu *self, uint64_t *entry);
+
+/* Is a page moved or copied that this frame is behind? */
+int frame_is_in_use(struct mem *mem, const struct frame *frame);
+
+/*
  * No vCPU of this VM uses the page of *entry any more when this returns; it is
- * MAP_MOVING.  0; NOENT: not present; BUSY: pinned.
+ * MAP_MOVING.  0; NOENT: not present; BUSY: pinned, or kept busy for too long.
  */
 disco_status page_isolate(struct physmap *pm, struct pfn pfn,
                           struct shoot_vcpu *self, uint64_t *entry);

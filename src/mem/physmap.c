@@ -115,8 +115,7 @@ static void give_copy(struct mem *mem, struct frame *master)
     linemon_page_moved(mem->lm, frame_host(&mem->frames, copy));
     master->copy = frame->copy;
     frame->copy = 0;
-    frame_become(&mem->frames, frame, FRAME_LOOSE);
-    add_relaxed(&mem->frames.replicas, (uint64_t)-1);
+    frame_from_replica(&mem->frames, copy);
     frame_give(&mem->frames, copy);
 }
 
@@ -181,6 +180,18 @@ void physmap_yield(struct physmap *pm, struct shoot_vcpu *self, unsigned *spins)
     mem_lock(pm->mem);
     if (parked)
         shoot_unpark(self);
+}
+
+/* Whoever waited may have given up since. */
+void page_let_pass(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self)
+{
+    unsigned spins = 0;
+
+    if (!pm->root[pfn.n / MAP_LEAF])
+        return;
+    while (map_page(pm, pfn)->is_wanted && spins < PAGE_WAITS)
+        physmap_yield(pm, self, &spins);
+    page_want(pm, pfn, 0);
 }
 
 disco_status physmap_leaf(struct physmap *pm, struct pfn pfn,

@@ -42,6 +42,9 @@ struct physmap_stats {
     uint64_t cow_breaks;   /* copies made because a shared page was written */
     uint64_t cow_upgrades; /* ... and it was the last reference: no copy */
     uint64_t mapped_in;    /* shared frames mapped instead of copied */
+    uint64_t zeroed;       /* by monitor calls, as the next two */
+    uint64_t remapped;
+    uint64_t joined;
 };
 
 /* Beside each entry: what is rarely looked at.  Guarded by mem->lock. */
@@ -49,9 +52,10 @@ struct map_page {
     struct map_ref next; /* other mappings of the same frame */
     struct map_ref prev;
     uint64_t holders;     /* vCPUs of the VM with translated code of it */
-    uint32_t code_stores; /* stores under way that exclude new holders */
+    uint16_t code_stores; /* stores under way that exclude new holders */
     uint16_t busy;        /* copies and waits under way: it stays mapped */
     uint8_t is_arming;    /* a holder waits for others to lose WRITE */
+    uint8_t is_wanted;    /* somebody waits until it is not busy */
     uint8_t kind;         /* DISCO_KIND_*: what the VM uses it for */
 };
 
@@ -237,6 +241,30 @@ static inline void page_mark_written(struct physmap *pm, struct pfn pfn)
 /* Drop mem->lock for a moment, parked, for another thread to get on. */
 void physmap_yield(struct physmap *pm, struct shoot_vcpu *self,
                    unsigned *spins);
+
+/*
+ * Pages that guests keep busy are waited for so many steps, a good tenth of a
+ * second, and then are BUSY.
+ */
+enum { PAGE_WAITS = 8192 };
+
+/* Nobody moves or copies the page. */
+static inline int page_is_quiet(const struct physmap *pm, struct pfn pfn)
+{
+    return !(physmap_entry(pm, pfn) & MAP_MOVING) && !map_page(pm, pfn)->busy;
+}
+
+/* We wait until it is quiet, 1, or do not any more. */
+static inline void page_want(const struct physmap *pm, struct pfn pfn, int want)
+{
+    map_page(pm, pfn)->is_wanted = (uint8_t)want;
+}
+
+/*
+ * Before somebody who keeps no other page busy makes this one so: who waits for
+ * it goes first, or a guest that does so all the time would keep him out.
+ */
+void page_let_pass(struct physmap *pm, struct pfn pfn, struct shoot_vcpu *self);
 
 /* --- code.c: who holds translated code of a page ------------------------- */
 

@@ -62,13 +62,11 @@ static void add_copy(struct mem *mem, struct mfn master, struct mfn to,
     linemon_page_moved(mem->lm, frame_host(&mem->frames, master));
     move_clock_copied(clock);
     mem_lock(mem);
-    frame_become(&mem->frames, copy, FRAME_REPLICA);
-    copy->master = master.n;
+    frame_to_replica(&mem->frames, to, master);
     copy->copy = frame->copy;
     if (!frame->copy)
         frame_become(&mem->frames, frame, FRAME_REPLICATED);
     frame->copy = to.n + 1;
-    add_relaxed(&mem->frames.replicas, 1);
     frame_settle(mem, frame, master, MAP_COW, MAP_REPLICATED);
 }
 
@@ -163,48 +161,45 @@ disco_status page_collapse(struct physmap *pm, struct pfn pfn,
     return status;
 }
 
-/* The next REPLICA of a node from *index on; 0: none. */
-static int next_replica(const struct frames *f, uint32_t node, uint64_t *index,
-                        struct mfn *mfn)
+/* The copies of one content; 0: they are gone, now or on somebody's way. */
+static int drop_copies_of(struct mem *mem, struct mfn mfn)
 {
-    const struct pool *pool = &f->pool[node];
+    struct frame *master = frame_of(&mem->frames, mfn);
 
-    for (; *index < pool->chunks * CHUNK_FRAMES; ++*index) {
-        *mfn = mfn_make(node, *index);
-        if (!frame_exists(f, *mfn))
-            *index |= CHUNK_FRAMES - 1;
-        else if (frame_of(f, *mfn)->state == FRAME_REPLICA)
-            return 1;
+    if (master->maps > MOVE_MAPS_MAX || frame_is_in_use(mem, master))
+        return 0;
+    if (!master->first.n) { /* referred to, but not mapped: nobody reads it */
+        frame_drop_copies(mem, master);
+        return 1;
     }
-    return 0;
+    return !page_collapse_locked(map_ref_map(mem, master->first),
+                                 map_ref_pfn(master->first), NULL);
 }
 
-/* Of one node; returns how many copies went. */
-static uint64_t drop_of_node(struct mem *mem, uint32_t node, uint64_t copies)
+/* What cannot go now is the newest afterwards: others get their turn. */
+static void postpone(struct frames *f, struct mfn mfn)
 {
-    uint64_t index = 0, before = mem->frames.replicas;
-    const struct frame *master;
-    struct mfn copy, mfn;
+    struct mfn master = { frame_of(f, mfn)->master };
 
-    while (before - min_u64(before, mem->frames.replicas) < copies &&
-           next_replica(&mem->frames, node, &index, &copy)) {
-        mfn.n = frame_of(&mem->frames, copy)->master;
-        master = frame_of(&mem->frames, mfn);
-        if (!master->first.n || master->is_moving ||
-            page_collapse_locked(map_ref_map(mem, master->first),
-                                 map_ref_pfn(master->first), NULL))
-            index++;
-    }
-    return before - min_u64(before, mem->frames.replicas);
+    if (frame_of(f, mfn)->state != FRAME_REPLICA)
+        return; /* it went while we were waiting */
+    frame_from_replica(f, mfn);
+    frame_to_replica(f, mfn, master);
 }
 
 uint64_t replicas_drop(struct mem *mem, uint64_t copies)
 {
-    uint64_t gone = 0;
-    uint32_t node;
+    uint64_t before = mem->frames.replicas, gone = 0, tries;
+    struct mfn copy, master;
 
-    for (node = 0; node < mem->frames.nodes && gone < copies; node++)
-        if (mem->frames.replicas)
-            gone += drop_of_node(mem, node, copies - gone);
+    for (tries = 2 * copies; tries && gone < copies; tries--) {
+        if (!mem->frames.oldest_replica)
+            break;
+        copy.n = mem->frames.oldest_replica - 1;
+        master.n = frame_of(&mem->frames, copy)->master;
+        if (!drop_copies_of(mem, master))
+            postpone(&mem->frames, copy);
+        gone = before - min_u64(before, mem->frames.replicas);
+    }
     return gone;
 }

@@ -36,25 +36,20 @@ static disco_status take(struct physmap *pm, struct pfn pfn,
                          struct shoot_vcpu *self, struct mfn *out)
 {
     struct disco_region *r = region_find(&pm->regions, gpa_of_pfn(pfn));
+    disco_status status;
     struct frame *frame;
-    unsigned spins = 0;
     uint64_t entry;
 
     if (!r || !region_is_memory(r))
         return DISCO_E_FAULT;
     if (r->kind == DISCO_REGION_HOST)
         return DISCO_E_UNSUPPORTED;
-    for (;;) {
-        entry = physmap_entry(pm, pfn);
-        if (!(entry & MAP_PRESENT))
-            return DISCO_E_NOENT;
-        frame = entry_frame(pm, entry);
-        if (frame->pins || frame->state == FRAME_COMMON)
-            return DISCO_E_BUSY;
-        if (!(entry & MAP_MOVING) && !map_page(pm, pfn)->busy)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
+    status = page_wait(pm, pfn, self, &entry);
+    if (status)
+        return status;
+    frame = entry_frame(pm, entry);
+    if (frame->state == FRAME_COMMON)
+        return DISCO_E_BUSY;
     frame->holds++;
     if (frame->state == FRAME_PRIVATE) {
         frame_become(&pm->mem->frames, frame, FRAME_SHARED);
@@ -121,33 +116,52 @@ static disco_status make_room(struct physmap *pm, struct pfn pfn,
     return 0;
 }
 
+/* A page that is passed on: content of disks stays that, executed or not. */
+static uint32_t kind_elsewhere(struct mem *mem, const struct frame *frame)
+{
+    uint32_t kind = DISCO_KIND_NONE;
+
+    if (frame->first.n)
+        kind =
+            map_page(map_ref_map(mem, frame->first), map_ref_pfn(frame->first))
+                ->kind;
+    return kind == DISCO_KIND_BUFFER || kind == DISCO_KIND_USER_TEXT
+               ? DISCO_KIND_BUFFER
+               : DISCO_KIND_DATA;
+}
+
+/*
+ * From make_room on the lock stays, or the page would read as zeroes for a
+ * moment.  A frame that is being moved keeps its place for our reference: the
+ * new mapping joins the move, and whoever moves it settles all of them.
+ */
 static disco_status map_at(struct physmap *pm, struct pfn pfn, struct mfn mfn,
                            uint32_t kind, struct shoot_vcpu *self)
 {
     struct frame *frame = frame_of(&pm->mem->frames, mfn);
     struct disco_region *r;
     disco_status status;
-    unsigned spins = 0;
+    uint64_t flags;
 
-    for (;;) {
-        r = region_find(&pm->regions, gpa_of_pfn(pfn));
-        if (!r || (r->kind != DISCO_REGION_RAM && r->kind != DISCO_REGION_HOST))
-            return DISCO_E_FAULT;
-        if (r->kind == DISCO_REGION_HOST)
-            return DISCO_E_UNSUPPORTED;
-        status = physmap_leaf(pm, pfn, self);
-        if (!status)
-            status = make_room(pm, pfn, mfn, self);
-        if (status)
-            return status;
-        if (physmap_entry(pm, pfn) & MAP_PRESENT)
-            return 0; /* this very frame */
-        if (!frame->is_moving)
-            break;
-        physmap_yield(pm, self, &spins);
-    }
-    physmap_set(pm, pfn,
-                entry_make(mfn, MAP_COW | (frame->copy ? MAP_REPLICATED : 0)));
+    r = region_find(&pm->regions, gpa_of_pfn(pfn));
+    if (!r || (r->kind != DISCO_REGION_RAM && r->kind != DISCO_REGION_HOST))
+        return DISCO_E_FAULT;
+    if (r->kind == DISCO_REGION_HOST)
+        return DISCO_E_UNSUPPORTED;
+    status = physmap_leaf(pm, pfn, self);
+    if (!status)
+        status = make_room(pm, pfn, mfn, self);
+    if (status)
+        return status;
+    if (region_find(&pm->regions, gpa_of_pfn(pfn)) != r)
+        return DISCO_E_FAULT;
+    if (physmap_entry(pm, pfn) & MAP_PRESENT)
+        return 0; /* this very frame */
+    flags = MAP_COW | (frame->copy ? MAP_REPLICATED : 0) |
+            (frame->is_moving ? MAP_MOVING : 0);
+    if (kind == DISCO_KIND_NONE)
+        kind = kind_elsewhere(pm->mem, frame);
+    physmap_set(pm, pfn, entry_make(mfn, flags));
     map_page(pm, pfn)->kind = (uint8_t)kind;
     add_relaxed(&pm->stats.mapped_in, 1);
     return 0;

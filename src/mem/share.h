@@ -12,8 +12,9 @@
 #include "mem/physmap.h"
 
 /*
- * Refer to what is behind a page.  NOENT: never touched; BUSY: pinned, or
- * written by several VMs; UNSUPPORTED: host memory; FAULT: no memory there.
+ * Refer to what is behind a page.  NOENT: never touched; BUSY: pinned, kept
+ * busy for too long, or written by several VMs; UNSUPPORTED: host memory;
+ * FAULT: no memory there.
  */
 disco_status share_take(struct physmap *pm, struct pfn pfn,
                         struct shoot_vcpu *self, struct mfn *out);
@@ -23,8 +24,9 @@ disco_status share_create(struct mem *mem, uint32_t node, const void *data,
                           struct mfn *out);
 
 /*
- * Map the frame at a page of RAM in place of what was there.  The caller holds
- * a reference and keeps it.  FAULT: no RAM; BUSY: pinned; UNSUPPORTED: host
+ * Map the frame at a page of RAM in place of what was there.  `kind`: what the
+ * VM uses it for, or NONE: what others use it for.  The caller holds a
+ * reference and keeps it.  FAULT: no RAM; BUSY: pinned; UNSUPPORTED: host
  * memory; NOMEM.
  */
 disco_status share_map(struct physmap *pm, struct pfn pfn, struct mfn mfn,

@@ -100,6 +100,30 @@ static int counts_fit(const struct frame *f)
     return 0;
 }
 
+/* The list of copies by age: all of them, each once. */
+static disco_status check_replicas(struct mem *mem, uint64_t replicas)
+{
+    const struct frames *f = &mem->frames;
+    uint64_t link = f->oldest_replica, before = 0, n;
+    const struct frame *frame;
+    struct mfn mfn;
+
+    for (n = 0; link && n <= replicas; n++) {
+        mfn.n = link - 1;
+        frame = frame_of(f, mfn);
+        if (frame->state != FRAME_REPLICA || frame->older != before)
+            return BAD(mem->ctx, mfn.n,
+                       "frame 0x%llx: list of copies is broken",
+                       (unsigned long long)mfn.n);
+        before = link;
+        link = frame->newer;
+    }
+    if (n != replicas || f->replicas != replicas || f->newest_replica != before)
+        return BAD(mem->ctx, n, "%llu copies counted, %llu listed",
+                   (unsigned long long)f->replicas, (unsigned long long)n);
+    return 0;
+}
+
 static disco_status check_frame(struct mem *mem, struct mfn mfn)
 {
     struct frame *f = frame_of(&mem->frames, mfn);
@@ -114,20 +138,26 @@ static disco_status check_frame(struct mem *mem, struct mfn mfn)
                    "%u pins",
                    (unsigned long long)mfn.n, frame_state_name(f->state),
                    f->maps, f->holds, f->pins);
+    if (f->state == FRAME_REPLICA)
+        return 0;
     status = check_mappings(mem, mfn, f);
-    if (!status && f->state != FRAME_REPLICA)
-        status = check_copies(mem, mfn, f);
-    return status;
+    return status ? status : check_copies(mem, mfn, f);
 }
 
+struct counted_frames {
+    uint64_t used; /* of a node */
+    uint64_t replicas;
+};
+
 static disco_status check_chunk(struct mem *mem, uint32_t node, uint64_t index,
-                                struct chunk *c, uint64_t *used)
+                                struct chunk *c, struct counted_frames *n)
 {
     disco_status status;
     uint32_t i, taken = 0;
 
     for (i = 0; i < c->fresh; i++) {
         taken += c->frames[i].state != FRAME_FREE;
+        n->replicas += c->frames[i].state == FRAME_REPLICA;
         status = check_frame(mem, mfn_make(node, index * CHUNK_FRAMES + i));
         if (status)
             return status;
@@ -135,40 +165,46 @@ static disco_status check_chunk(struct mem *mem, uint32_t node, uint64_t index,
     if (taken != c->used || free_length(c) != c->fresh - taken)
         return BAD(mem->ctx, index, "node %u chunk %llu: %u used, %u counted",
                    node, (unsigned long long)index, taken, c->used);
-    *used += taken;
+    n->used += taken;
     return 0;
 }
 
-static disco_status check_pool(struct mem *mem, uint32_t node)
+static disco_status check_pool(struct mem *mem, uint32_t node,
+                               struct counted_frames *n)
 {
     struct pool *pool = &mem->frames.pool[node];
-    uint64_t i, used = 0;
     struct chunk *leaf;
     disco_status status;
+    uint64_t i;
+
+    n->used = 0;
 
     for (i = 0; pool->root && i < pool->chunks; i++) {
         leaf = pool->root[i / CHUNK_LEAF];
         if (!leaf || !leaf[i % CHUNK_LEAF].mem)
             continue;
-        status = check_chunk(mem, node, i, &leaf[i % CHUNK_LEAF], &used);
+        status = check_chunk(mem, node, i, &leaf[i % CHUNK_LEAF], n);
         if (status)
             return status;
     }
-    if (used != pool->used)
+    if (n->used != pool->used)
         return BAD(mem->ctx, node, "node %u: %llu frames used, %llu counted",
-                   node, (unsigned long long)used,
+                   node, (unsigned long long)n->used,
                    (unsigned long long)pool->used);
     return 0;
 }
 
 disco_status verify_frames(struct mem *mem)
 {
+    struct counted_frames n = { 0 };
     disco_status status = 0;
     uint32_t node;
 
     mem_lock(mem);
     for (node = 0; node < mem->frames.nodes && !status; node++)
-        status = check_pool(mem, node);
+        status = check_pool(mem, node, &n);
+    if (!status)
+        status = check_replicas(mem, n.replicas);
     if (!status && mem->frames.bad_moves)
         status =
             BAD(mem->ctx, mem->frames.bad_moves,

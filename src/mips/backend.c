@@ -458,48 +458,6 @@ static void mips_stats(void *state, disco_vcpu_stats *out)
     memcpy(out->traps, s->traps, sizeof(out->traps));
 }
 
-static disco_status verify_tag(struct mips_cpu *cpu, uint64_t tag,
-                               uint32_t access, disco_error *err)
-{
-    struct mips_xlate xl;
-    uint64_t va = tag;
-
-    if (tag == NO_TAG ||
-        mips_translate(cpu, &va, access, true, &xl) == EXC_NONE)
-        return DISCO_OK;
-    fail(err, DISCO_E_INTERNAL,
-         "access table holds a page that does not translate", NULL);
-    if (err)
-        err->where = tag;
-    return DISCO_E_INTERNAL;
-}
-
-/* The present mode's table agrees with TLB and segments. */
-static disco_status mips_verify(void *state, disco_error *err)
-{
-    struct mips_cpu *cpu = state;
-    bool disco = cpu->disco;
-    disco_status status = DISCO_OK;
-
-    cpu->disco = false;
-    for (unsigned i = 0; i < ACCESS_ENTRIES && !status; i++) {
-        const struct access_entry *e = &cpu->table->data[i];
-
-        status = verify_tag(cpu, e->rtag, DISCO_READ, err);
-        if (!status)
-            status = verify_tag(cpu, e->wtag & e->stag, DISCO_WRITE, err);
-    }
-    for (unsigned i = 0; i < LINE_ENTRIES && cpu->line && !status; i++) {
-        const struct line_entry *e = &cpu->line->data[cpu->mode][i];
-
-        status = verify_tag(cpu, e->rtag, DISCO_READ, err);
-        if (!status)
-            status = verify_tag(cpu, e->wtag & e->stag, DISCO_WRITE, err);
-    }
-    cpu->disco = disco;
-    return status;
-}
-
 static disco_status mips_set_engine(void *state, uint32_t engine)
 {
     return set_engine(state, engine);

@@ -514,6 +514,8 @@ void mips_l2_kill(struct mips_cpu *cpu, const struct tlb_entry *entry);
 void mips_l2_kill_va(struct mips_cpu *cpu, uint64_t va, uint8_t asid);
 void mips_l2_wrote_index(struct mips_cpu *cpu, uint32_t index);
 void mips_l2_flush(struct mips_cpu *cpu);
+/* NULL, or what is wrong. */
+const char *mips_l2_verify(const struct mips_cpu *cpu);
 
 /* --- mtlb.c --- */
 void mips_mtlb_flush(struct mips_cpu *cpu);
@@ -621,6 +623,9 @@ uint64_t mips_branch_next(const struct mips_cpu *cpu, uint32_t word,
 enum mips_result mips_do_op(struct mips_cpu *cpu, const struct slot *s);
 /* CTC1 $31; also for the interpreter. */
 enum mips_result mips_ctc1(struct mips_cpu *cpu, uint32_t value);
+
+/* --- verify.c --- */
+disco_status mips_verify(void *state, disco_error *err);
 
 extern const disco_backend_ops mips_backend_ops;
 

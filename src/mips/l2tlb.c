@@ -162,3 +162,40 @@ void mips_l2_wrote_index(struct mips_cpu *cpu, uint32_t index)
     if ((cpu->l2->rewritten & wanted) == wanted)
         mips_l2_flush(cpu);
 }
+
+/* What the guest finds in its 64 and here must be the same. */
+static bool agrees(const struct mips_cpu *cpu, const struct tlb_entry *e)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        const struct tlb_entry *t = &cpu->tlb[i];
+
+        if (t->cmp == UINT64_MAX || ((e->tag ^ t->tag) & e->cmp & t->cmp))
+            continue;
+        if (e->tag != t->tag || e->cmp != t->cmp || e->lo[0] != t->lo[0] ||
+            e->lo[1] != t->lo[1])
+            return false;
+    }
+    return true;
+}
+
+const char *mips_l2_verify(const struct mips_cpu *cpu)
+{
+    const struct l2tlb *l2 = cpu->l2;
+
+    for (uint32_t i = 0; i < l2->sets * WAYS; i++) {
+        const struct tlb_entry *e = &l2->entry[i];
+        const struct tlb_entry *set = &l2->entry[i / WAYS * WAYS];
+
+        if (e->cmp == UINT64_MAX)
+            continue;
+        if (set_of(l2, e->tag) != set || e->mask)
+            return "L2TLB: an entry in the wrong place";
+        for (const struct tlb_entry *o = e + 1; o < set + WAYS; o++)
+            if (o->cmp != UINT64_MAX &&
+                ((o->tag ^ e->tag) & o->cmp & e->cmp) == 0)
+                return "L2TLB: two entries for one address";
+        if (!agrees(cpu, e))
+            return "L2TLB: an entry that the TLB contradicts";
+    }
+    return NULL;
+}

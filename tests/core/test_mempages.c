@@ -75,6 +75,7 @@ static disco_vm *another(struct fixture *f, uint64_t group)
 static void test_remap(void **state)
 {
     disco_pin pin = { .size = sizeof(pin) };
+    disco_vm_stats s = { .size = sizeof(s) };
     struct fixture f;
     uint64_t mapped;
 
@@ -103,12 +104,16 @@ static void test_remap(void **state)
                      DISCO_HC_E_FAULT);
     assert_int_equal(call(f.vm, DISCO_HC_REMAP, ~UINT64_C(0xfff), 0, 0, NULL),
                      DISCO_HC_E_FAULT);
+    assert_int_equal(disco_vm_stats_get(f.vm, &s), 0);
+    assert_int_equal(s.remapped, 2);
+    assert_int_equal(s.zeroed, 0);
     fixture_drop(&f);
 }
 
 static void test_zero(void **state)
 {
     disco_machine_stats s = { .size = sizeof(s) };
+    disco_vm_stats vm = { .size = sizeof(vm) };
     struct fixture f;
 
     (void)state;
@@ -116,6 +121,10 @@ static void test_zero(void **state)
     put(f.vm, 0x3000, "one");
     assert_int_equal(call(f.vm, DISCO_HC_ZERO_PAGE, 0x3000, 0, 0, NULL), 0);
     expect(f.vm, 0x3000, "");
+    assert_int_equal(call(f.vm, DISCO_HC_ZERO_PAGE, 0x3008, 0, 0, NULL),
+                     DISCO_HC_E_INVAL);
+    assert_int_equal(disco_vm_stats_get(f.vm, &vm), 0);
+    assert_int_equal(vm.zeroed, 1);
     assert_int_equal(disco_machine_stats_get(f.machine, &s), 0);
     assert_int_equal(s.frames_used, 1); /* the code */
     fixture_drop(&f);
@@ -123,6 +132,7 @@ static void test_zero(void **state)
 
 static void test_share(void **state)
 {
+    disco_vm_stats stats = { .size = sizeof(stats) };
     struct fixture f;
     disco_vm *vm;
     uint64_t n;
@@ -139,6 +149,8 @@ static void test_share(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(call(vm, DISCO_HC_SHARE, 7, 0x5000, 2, &n), 0);
     assert_int_equal(n, 2);
+    assert_int_equal(disco_vm_stats_get(vm, &stats), 0);
+    assert_int_equal(stats.joined, 1);
     assert_int_equal(disco_machine_verify(f.machine), 0);
     expect(vm, 0x5000, "one");
     put(vm, 0x6ff0, "two");

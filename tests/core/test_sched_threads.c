@@ -268,6 +268,78 @@ static void test_exactly_one_is_last(void **state)
     drop_pool(&p);
 }
 
+/* --- Restarts ------------------------------------------------------------- */
+
+struct restarts {
+    struct pool *pool;
+    uint32_t count;   /* atomic */
+    uint32_t is_over; /* atomic */
+};
+
+/* As an embedder does: all vCPUs leave for a reset, and one thread makes it. */
+static void restart(struct restarts *r, disco_vcpu *v)
+{
+    struct world *w = &r->pool->w;
+    uint32_t i;
+
+    if (disco_sched_hold(w->sched, v))
+        return;
+    if (disco_vm_reset(w->vm[0]))
+        set_failed(r->pool);
+    for (i = 0; i < THREADS; i++)
+        disco_vcpu_start(w->vcpu[0][i], 0);
+    __atomic_add_fetch(&r->count, 1, __ATOMIC_SEQ_CST);
+    disco_sched_release(w->sched, v);
+}
+
+static void *drive_and_restart(void *opaque)
+{
+    struct restarts *r = opaque;
+    disco_vcpu *v;
+
+    while (!__atomic_load_n(&r->is_over, __ATOMIC_SEQ_CST)) {
+        disco_exit e = { .size = sizeof(e) };
+
+        if (disco_sched_run_cpu(r->pool->w.sched, DISCO_SCHED_ANY_CPU, 50, &v,
+                                &e))
+            set_failed(r->pool);
+        else if (v && e.reason == DISCO_EXIT_RESET)
+            restart(r, v);
+    }
+    return NULL;
+}
+
+/*
+ * A thread that waits for the VM while another one has it, changes it and lets
+ * it run again is not given it as well, however late it looks.
+ */
+static void test_one_restart_a_reset(void **state)
+{
+    struct world_config c = { .nodes = 1, .cpus = THREADS };
+    struct restarts r = { 0 };
+    pthread_t thread[THREADS];
+    uint32_t i, round;
+    struct pool p;
+
+    (void)state;
+    make_pool(&p, &c, DISCO_SCHED_ANY_CPU);
+    r.pool = &p;
+    world_add(&p.w, THREADS, NULL, 0);
+    for (i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, drive_and_restart, &r);
+    for (round = 1; round <= 300; round++) {
+        disco_vm_request_reset(p.w.vm[0]);
+        while (__atomic_load_n(&r.count, __ATOMIC_SEQ_CST) < round)
+            sched_yield();
+    }
+    __atomic_store_n(&r.is_over, 1, __ATOMIC_SEQ_CST);
+    for (i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(r.count, 300);
+    assert_int_equal(p.failed, 0);
+    drop_pool(&p);
+}
+
 /* --- Changes while threads run -------------------------------------------- */
 
 static void *run_some(void *opaque)
@@ -350,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_any_cpu),
         cmocka_unit_test(test_own_cpus),
         cmocka_unit_test(test_exactly_one_is_last),
+        cmocka_unit_test(test_one_restart_a_reset),
         cmocka_unit_test(test_changes_while_running),
         cmocka_unit_test(test_one_way_at_a_time),
     };

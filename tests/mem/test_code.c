@@ -3,8 +3,11 @@
  * DMA and through pins.  The toy keeps code as long as it may.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/vcpu.h"
 #include "fixture.h"
 
 /* Own stores: patch the next instruction, then run it. */
@@ -199,9 +202,169 @@ static void test_other_patches(void **state)
     fixture_drop(&f);
 }
 
+/* --- A page that is never quiet --- */
+
+/* Two vCPUs that store into the page they run, for ever. */
+static const uint32_t restless[] = {
+    TOY(TOY_ST, 1, 2, 0x800),
+    TOY(TOY_ST, 1, 2, 0x808),
+    TOY(TOY_JMP, 0, 0, 0),
+};
+
+struct restless {
+    disco_vcpu *vcpu;
+    uint32_t cpu;
+    disco_status status;
+};
+
+static void *be_restless(void *arg)
+{
+    disco_exit e = { .size = sizeof(e) };
+    struct restless *r = arg;
+
+    r->status = disco_vcpu_run(r->vcpu, r->cpu, NULL, &e);
+    if (!r->status && e.reason != DISCO_EXIT_KICK)
+        r->status = DISCO_E_STATE;
+    return NULL;
+}
+
+/* Whoever wants the page gets it, or is told soon that it cannot be had. */
+static void test_movers_are_let_pass(void **state)
+{
+    struct fixture_config c = { .nodes = 2, .cpus = 2, .vcpus = 2 };
+    disco_page_info info = { .size = sizeof(info) };
+    uint32_t i, moved = 0, tries = 50;
+    struct restless r[2];
+    pthread_t thread[2];
+    disco_status status;
+    struct fixture f;
+
+    (void)state;
+    fixture_make(&f, &c, restless, 3);
+    for (i = 0; i < 2; i++) {
+        r[i] = (struct restless){ f.vcpu[i], 2 * i, 0 };
+        pthread_create(&thread[i], NULL, be_restless, &r[i]);
+    }
+    do { /* until they run */
+        assert_int_equal(disco_page_info_get(f.vm, 0, &info), 0);
+    } while (!(info.flags & DISCO_PAGE_CODE));
+    for (i = 0; i < tries; i++) {
+        status = disco_page_migrate(f.vm, 0, ~i & 1);
+        assert_true(!status || status == DISCO_E_BUSY);
+        moved += !status;
+    }
+    for (i = 0; i < 2; i++)
+        disco_vcpu_kick(f.vcpu[i]);
+    for (i = 0; i < 2; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(r[i].status, 0);
+    }
+    assert_true(moved > tries / 2);
+    fixture_drop(&f);
+}
+
+/* --- Who came first --- */
+
+struct contest {
+    struct fixture f;
+    struct physmap *pm;
+    uint32_t about_to; /* atomic: the second store is about to begin */
+    disco_status moved;
+    uint32_t saw; /* node of the page that the second store found */
+};
+
+static void *move_code(void *arg)
+{
+    struct contest *q = arg;
+
+    q->moved = disco_page_migrate(q->f.vm, 0, 1);
+    return NULL;
+}
+
+static void *store_second(void *arg)
+{
+    struct contest *q = arg;
+    struct shoot_vcpu *self = &q->f.vcpu[1]->shoot;
+
+    store_seq(&q->about_to, 1);
+    code_store_begin(q->pm, pfn_of_gpa(0), self);
+    q->saw = mfn_node(entry_mfn(physmap_entry(q->pm, pfn_of_gpa(0))));
+    code_store_end(q->pm, pfn_of_gpa(0), self);
+    return NULL;
+}
+
+static int is_wanted(struct physmap *pm)
+{
+    int wanted;
+
+    mem_lock(pm->mem);
+    wanted = map_page(pm, pfn_of_gpa(0))->is_wanted;
+    mem_unlock(pm->mem);
+    return wanted;
+}
+
+/* A store is under way, a mover waits, another store comes: the mover first. */
+static int mover_was_first(void)
+{
+    struct fixture_config c = { .nodes = 2, .vcpus = 2 };
+    struct timespec nap = { 0, 2000000 };
+    pthread_t mover, store;
+    struct contest q = { 0 };
+
+    fixture_make(&q.f, &c, restless, 3);
+    q.pm = &q.f.vm->pm;
+    code_store_begin(q.pm, pfn_of_gpa(0), &q.f.vcpu[0]->shoot);
+    pthread_create(&mover, NULL, move_code, &q);
+    while (!is_wanted(q.pm))
+        sched_yield();
+    pthread_create(&store, NULL, store_second, &q);
+    while (!load_seq(&q.about_to))
+        sched_yield();
+    nanosleep(&nap, NULL);
+    code_store_end(q.pm, pfn_of_gpa(0), &q.f.vcpu[0]->shoot);
+    pthread_join(mover, NULL);
+    pthread_join(store, NULL);
+    assert_true(!q.moved || q.moved == DISCO_E_BUSY);
+    fixture_drop(&q.f);
+    return !q.moved && q.saw == 1;
+}
+
+/* On a busy host a wait may be over before all got to run. */
+static void test_movers_go_first(void **state)
+{
+    int i, first = 0;
+
+    (void)state;
+    for (i = 0; i < 10; i++)
+        first += mover_was_first();
+    assert_true(first > 5);
+}
+
+/* Somebody whose stores do not end: the wait does. */
+static void test_waits_are_bounded(void **state)
+{
+    struct fixture_config c = { .nodes = 2 };
+    struct physmap *pm;
+    struct fixture f;
+    disco_page page;
+
+    (void)state;
+    fixture_make(&f, &c, restless, 3);
+    pm = &f.vm->pm;
+    code_store_begin(pm, pfn_of_gpa(0), &f.vcpu[0]->shoot);
+    assert_int_equal(disco_page_migrate(f.vm, 0, 1), DISCO_E_BUSY);
+    assert_int_equal(disco_page_take(f.vm, 0, &page), DISCO_E_BUSY);
+    code_store_end(pm, pfn_of_gpa(0), &f.vcpu[0]->shoot);
+    assert_int_equal(disco_page_migrate(f.vm, 0, 1), 0);
+    fixture_drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_movers_are_let_pass),
+        cmocka_unit_test(test_movers_go_first),
+        cmocka_unit_test(test_waits_are_bounded),
         cmocka_unit_test(test_own_store),
         cmocka_unit_test(test_dma_to_code),
         cmocka_unit_test(test_pinned_code),

@@ -58,6 +58,38 @@ static void test_kinds(void **state)
     fixture_drop(&f);
 }
 
+/* What disks brought stays that when it is passed on, executed or not. */
+static void test_passed_on(void **state)
+{
+    disco_footprint p;
+    struct fixture f;
+    disco_page page;
+    disco_vm *vm;
+
+    (void)state;
+    fixture_make(&f, NULL, stop, 2);
+    assert_int_equal(disco_vm_create(f.machine, NULL, &vm), 0);
+    assert_int_equal(disco_vm_map_ram(vm, 0, 1 << 20, NULL), 0);
+    assert_int_equal(disco_mem_write(f.vm, 0x6000, "x", 1), 0);
+    assert_int_equal(disco_page_take(f.vm, 0x6000, &page), 0);
+    assert_int_equal(disco_page_map(vm, 0x6000, page), 0);
+    assert_int_equal(of_machine(&f).kind[DISCO_KIND_BUFFER].virtual_bytes, 0);
+    assert_int_equal(disco_vm_mark_pages(vm, 0x6000, PAGE, DISCO_KIND_BUFFER),
+                     0);
+    assert_int_equal(disco_page_map(f.vm, 0x7000, page), 0);
+    assert_int_equal(of_machine(&f).kind[DISCO_KIND_BUFFER].virtual_bytes,
+                     2 * PAGE);
+    assert_int_equal(
+        disco_vm_mark_pages(f.vm, 0x7000, PAGE, DISCO_KIND_USER_TEXT), 0);
+    assert_int_equal(disco_page_map(f.vm, 0x8000, page), 0);
+    p = of_machine(&f);
+    assert_int_equal(p.kind[DISCO_KIND_BUFFER].virtual_bytes, 2 * PAGE);
+    assert_int_equal(p.kind[DISCO_KIND_USER_TEXT].virtual_bytes, PAGE);
+    assert_int_equal(disco_page_drop(f.machine, page), 0);
+    assert_int_equal(disco_vm_destroy(vm), 0);
+    fixture_drop(&f);
+}
+
 static void test_unmapped(void **state)
 {
     struct fixture_config c = { .nodes = 2 };
@@ -83,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_passed_on),
         cmocka_unit_test(test_unmapped),
     };
 

@@ -165,6 +165,42 @@ static void test_dropped_when_short(void **state)
     fixture_drop(&f);
 }
 
+static int is_replicated(struct fixture *f, uint32_t page)
+{
+    return (info(f->vm, page * PAGE).flags & DISCO_PAGE_REPLICATED) != 0;
+}
+
+/* The oldest go first; one that cannot go gets into nobody's way. */
+static void test_oldest_first(void **state)
+{
+    struct fixture_config c = { .nodes = 2 };
+    struct physmap *pm;
+    struct fixture f;
+    uint32_t i;
+
+    (void)state;
+    fixture_make(&f, &c, NULL, 0);
+    pm = &f.vm->pm;
+    for (i = 0; i < 6; i++) {
+        assert_int_equal(disco_mem_write(f.vm, i * PAGE, "x", 1), 0);
+        assert_int_equal(disco_page_replicate(f.vm, i * PAGE, 1), 0);
+    }
+    mem_lock(pm->mem);
+    map_page(pm, pfn_of_gpa(0))->busy++;
+    assert_int_equal(replicas_drop(pm->mem, 2), 2);
+    map_page(pm, pfn_of_gpa(0))->busy--;
+    mem_unlock(pm->mem);
+    for (i = 0; i < 6; i++)
+        assert_int_equal(is_replicated(&f, i), i == 0 || i > 2);
+    assert_int_equal(disco_machine_verify(f.machine), 0);
+    mem_lock(pm->mem);
+    assert_int_equal(replicas_drop(pm->mem, 3), 3);
+    mem_unlock(pm->mem);
+    assert_true(is_replicated(&f, 0)); /* it counts as the newest now */
+    assert_int_equal(disco_machine_verify(f.machine), 0);
+    fixture_drop(&f);
+}
+
 /*
  * Two collapse the same page; the second gets on when the first is done and the
  * page is written again: its rights stay.
@@ -235,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_reads_are_near),
         cmocka_unit_test(test_shared_and_replicated),
         cmocka_unit_test(test_dropped_when_short),
+        cmocka_unit_test(test_oldest_first),
         cmocka_unit_test(test_second_collapse_is_late),
     };
 

@@ -5,6 +5,7 @@
 
 #include "core/vm.h"
 #include "fixture.h"
+#include "mem/move.h"
 
 enum { PAGE = 4096 };
 
@@ -253,6 +254,83 @@ static void test_no_frame_for_the_copy(void **state)
     fixture_drop(&f);
 }
 
+/* A frame that is being moved gets one more mapping, which moves along. */
+static void test_map_joins_a_move(void **state)
+{
+    struct physmap *pm;
+    struct frame *frame;
+    struct fixture f;
+    disco_page page;
+    struct mfn mfn;
+    uint64_t entry;
+
+    (void)state;
+    fixture_make(&f, NULL, NULL, 0);
+    pm = &f.vm->pm;
+    put(f.vm, 0x4000, "one");
+    put(f.vm, 0x8000, "old");
+    assert_int_equal(disco_page_take(f.vm, 0x4000, &page), 0);
+    mem_lock(pm->mem);
+    pm->mem->moves++;
+    assert_int_equal(frame_isolate(pm, pfn_of_gpa(0x4000), 0, NULL, &entry), 0);
+    mfn = entry_mfn(entry);
+    frame = frame_of(&pm->mem->frames, mfn);
+    mem_unlock(pm->mem);
+
+    assert_int_equal(disco_page_map(f.vm, 0x8000, page), 0);
+    entry = physmap_entry(pm, pfn_of_gpa(0x8000));
+    assert_true((entry & MAP_PRESENT) && (entry & MAP_MOVING));
+    assert_int_equal(entry_mfn(entry).n, mfn.n);
+
+    mem_lock(pm->mem);
+    frame_settle(pm->mem, frame, mfn, MAP_COW, 0);
+    pm->mem->moves--;
+    mem_unlock(pm->mem);
+    assert_int_equal(disco_machine_verify(f.machine), 0);
+    expect(f.vm, 0x8000, "one");
+    assert_int_equal(disco_page_drop(f.machine, page), 0);
+    fixture_drop(&f);
+}
+
+static const uint32_t link_and_store[] = {
+    TOY(TOY_LL, 1, 2, 0), TOY(TOY_ADDI, 1, 1, 1),
+    TOY(TOY_SC, 1, 2, 0), TOY(TOY_BREAK, 0, 0, 0), /* the other vCPU: */
+    TOY(TOY_ST, 2, 2, 0), TOY(TOY_BREAK, 0, 0, 0),
+};
+
+/*
+ * A linked page is broken away and written by another vCPU, and the page's next
+ * frame happens to be the one that was linked: the reservation is lost.
+ */
+static void test_link_does_not_outlive_a_break(void **state)
+{
+    struct fixture_config c = { .nodes = 2, .cpus = 2, .vcpus = 2 };
+    struct fixture f;
+    disco_page page;
+    uint64_t frame;
+
+    (void)state;
+    fixture_make(&f, &c, link_and_store, 6);
+    put(f.vm, 0x4000, "");
+    frame = info(f.vm, 0x4000).mfn;
+    assert_int_equal(disco_page_take(f.vm, 0x4000, &page), 0);
+    fixture_set_reg(&f, 0, 2, 0x4000);
+    fixture_run(&f, 0, 1);
+
+    fixture_set_pc(f.vcpu[1], 16);
+    fixture_set_reg(&f, 1, 2, 0x4000);
+    assert_int_equal(fixture_run(&f, 1, 10).reason, DISCO_EXIT_BREAK);
+    assert_int_not_equal(info(f.vm, 0x4000).mfn, frame);
+    assert_int_equal(disco_page_migrate(f.vm, 0x4000, 1), 0);
+    assert_int_equal(disco_page_drop(f.machine, page), 0);
+    assert_int_equal(disco_page_migrate(f.vm, 0x4000, 0), 0);
+    assert_int_equal(info(f.vm, 0x4000).mfn, frame);
+
+    assert_int_equal(fixture_run(&f, 0, 10).reason, DISCO_EXIT_BREAK);
+    assert_int_equal(fixture_reg(&f, 0, 1), 0);
+    fixture_drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +341,8 @@ int main(void)
         cmocka_unit_test(test_vcpu_breaks_on_its_node),
         cmocka_unit_test(test_code_is_replaced),
         cmocka_unit_test(test_no_frame_for_the_copy),
+        cmocka_unit_test(test_map_joins_a_move),
+        cmocka_unit_test(test_link_does_not_outlive_a_break),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

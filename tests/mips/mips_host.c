@@ -95,6 +95,41 @@ static void code_release(void *ctx, uint64_t frame)
     and_seq(&v->host->holders[frame - HOST_FRAME], ~(1u << v->index));
 }
 
+/* Is a plain store right here?  Others might watch the line. */
+static bool may_store_plainly(struct host_vcpu *v, uint64_t pfn)
+{
+    return v->cb.vcpus_max == 1 || v->host->touched[pfn] == 1u << v->index;
+}
+
+static int32_t is_current(void *ctx, uint64_t gpa,
+                          const disco_backend_page *page)
+{
+    struct host_vcpu *v = ctx;
+    struct mips_host *h = v->host;
+    uint64_t pfn = gpa != UINT64_MAX ? page_of(gpa) : page->frame - HOST_FRAME;
+    uint32_t me = 1u << v->index;
+
+    if (pfn >= h->pages || page->host != page_host(h, pfn) ||
+        (page->frame != UINT64_MAX && page->frame != HOST_FRAME + pfn) ||
+        (page->memory != UINT64_MAX && page->memory != HOST_FRAME + pfn))
+        return 0;
+    if ((page->rights & DISCO_EXEC) && !(h->holders[pfn] & me))
+        return 0;
+    if ((page->rights & DISCO_EXCLUSIVE) && !may_store_plainly(v, pfn))
+        return 0;
+    if (!(page->rights & DISCO_WRITE))
+        return 1;
+    return h->kind[pfn] == HOST_RAM &&
+           !(h->holders[pfn] & ~(page->code ? me : 0));
+}
+
+static int32_t is_content(void *ctx, uint64_t frame, const void *content)
+{
+    const struct host_vcpu *v = ctx;
+
+    return !memcmp(page_host(v->host, frame - HOST_FRAME), content, 4096);
+}
+
 static void code_store_begin(void *ctx, uint64_t frame)
 {
     struct host_vcpu *v = ctx;
@@ -401,6 +436,8 @@ struct host_vcpu *host_vcpu(struct mips_host *h,
         .alloc = host_alloc,
         .free = host_dealloc,
         .line_access = line_access,
+        .is_current = is_current,
+        .is_content = is_content,
         .line_bytes = HOST_LINE_BYTES,
         .line_epoch = HOST_LINE_BYTES != 0,
         .shared = h->shared,
@@ -512,12 +549,6 @@ void host_stats(struct host_vcpu *v, disco_vcpu_stats *out)
 
 /* --- Checking
  * --------------------------------------------------------------------------*/
-
-/* Is a plain store right here?  Others might watch the line. */
-static bool may_store_plainly(struct host_vcpu *v, uint64_t pfn)
-{
-    return v->cb.vcpus_max == 1 || v->host->touched[pfn] == 1u << v->index;
-}
 
 static const char *check_tag(struct host_vcpu *v, uintptr_t addend, bool plain,
                              uint64_t va, uint32_t access)

@@ -224,6 +224,24 @@ static void toy_stats(void *state, disco_vcpu_stats *out)
     out->insns = load_relaxed(&((struct toy *)state)->insns);
 }
 
+static disco_status bad(disco_error *err, uint64_t where, const char *what)
+{
+    err->where = where;
+    snprintf(err->text, sizeof(err->text), "%s", what);
+    return DISCO_E_INTERNAL;
+}
+
+/* Does the monitor still say what it said of this page? */
+static int is_current(const struct toy *t, uint64_t page, uint64_t frame,
+                      uint8_t *host, uint32_t rights)
+{
+    disco_backend_page held = {
+        .host = host, .frame = frame, .memory = UINT64_MAX, .rights = rights
+    };
+
+    return t->host->is_current(t->host->ctx, page & ~UINT64_C(1), &held);
+}
+
 /* Every page of code held must be what memory says. */
 static disco_status toy_verify(void *state, disco_error *err)
 {
@@ -231,11 +249,20 @@ static disco_status toy_verify(void *state, disco_error *err)
     unsigned i;
 
     for (i = 0; i < TOY_CODE; i++) {
-        if (!t->code[i].page || !memcmp(t->code[i].word, t->code[i].host, PAGE))
+        const struct toy_code *c = &t->code[i];
+
+        if (!c->page)
             continue;
-        err->where = t->code[i].page;
-        snprintf(err->text, sizeof(err->text), "stale code");
-        return DISCO_E_INTERNAL;
+        if (!is_current(t, c->page, c->frame, c->host, DISCO_EXEC))
+            return bad(err, c->page, "code of a page that is not mapped so");
+        if (!t->host->is_content(t->host->ctx, c->frame, c->word))
+            return bad(err, c->page, "stale code");
+    }
+    for (i = 0; i < TOY_TLB; i++) {
+        const struct toy_entry *e = &t->tlb[i];
+
+        if (e->page && !is_current(t, e->page, UINT64_MAX, e->host, e->rights))
+            return bad(err, e->page, "a page that is not mapped so");
     }
     return 0;
 }

@@ -89,6 +89,7 @@ static const char *cold_name(unsigned kind)
         [COLD_LOAD] = "slow load",
         [COLD_STORE] = "slow store",
         [COLD_PART] = "slow part of a word",
+        [COLD_GROUP] = "group",
         [COLD_BUDGET] = "budget",
         [COLD_HOT] = "hot",
         [COLD_RAISE] = "exception",

@@ -37,4 +37,13 @@ void jit_drop_all(struct mips_cpu *cpu);
 void jit_code_store(struct mips_cpu *cpu, uint64_t frame, uint32_t offset,
                     uint32_t bytes);
 
+/*
+ * For the consistency walk: NULL, or what is wrong with all that is translated
+ * (of *frame), or with where an entry of the jump table leads.
+ */
+const char *jit_verify(const struct mips_cpu *cpu, uint64_t *frame);
+const char *jit_verify_jump(const struct mips_cpu *cpu,
+                            const struct jump_entry *j, uint32_t key,
+                            uint64_t gpa);
+
 #endif

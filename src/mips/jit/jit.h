@@ -20,6 +20,7 @@
  *   flow.c    what is live, what gets a register
  *   emit*.c   a unit to host code
  *   run.c     the loop around translated code, and what it calls
+ *   verify.c  what is held against what pages show
  *   dump.c    for those who debug it
  *
  * Locks: jit->lock guards everything in `struct jit` but slots and counters,
