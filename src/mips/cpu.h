@@ -199,6 +199,7 @@ struct near_table {
     uint64_t wtag[NEAR_ENTRIES];
     uintptr_t addend[NEAR_ENTRIES];
     uint64_t pages; /* bit per page number modulo 64: what may be in it */
+    uint32_t drops; /* counts times that all were dropped */
 };
 
 /* Translated code of a page: where to go for each of its words. */

@@ -27,6 +27,7 @@ static void drop_near(struct access_table *t)
 {
     memset(t->near.rtag, 0xff, sizeof(t->near.rtag) + sizeof(t->near.wtag));
     t->near.pages = 0;
+    t->near.drops++;
 }
 _Static_assert(offsetof(struct near_table, wtag) ==
                    sizeof(((struct near_table *)0)->rtag),

@@ -239,6 +239,7 @@ void emit_begin_def(struct emit *e, unsigned item)
 {
     uint64_t wanted = e->need[e->at - e->k->at];
 
+    emit_close_groups(e, item);
     for (uint64_t left = e->special & ~BIT(item); left; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctzll(left);
 
@@ -384,17 +385,29 @@ void emit_reload(struct emit *e, unsigned item)
     e->resident |= BIT(item);
 }
 
+/* By a group. */
+static bool is_taken(const struct emit *e, unsigned near)
+{
+    for (unsigned i = 0; i < e->groups; i++)
+        if (e->group[i].near == near)
+            return true;
+    return false;
+}
+
 /*
  * Which near entry an access by this register uses: the stack has its own, the
  * others by where what they point to was made.
  */
 unsigned emit_near(const struct emit *e, unsigned item)
 {
-    if (item == 29)
-        return 0;
-    if (item == 28)
-        return 1;
-    return 2 + (e->near_key[item] + e->near_salt) % (NEAR_ENTRIES - 2u);
+    unsigned near = item == 29   ? 0
+                    : item == 28 ? 1
+                                 : 2 + (e->near_key[item] + e->near_salt) %
+                                           (NEAR_ENTRIES - 2u);
+
+    while (is_taken(e, near))
+        near = (near + 1) % NEAR_ENTRIES;
+    return near;
 }
 
 /* --- Sites
@@ -652,6 +665,7 @@ static void begin_block(struct emit *e)
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
     e->fp_went = e->cp0_went = false;
+    e->groups = 0;
     if (!k->is_charged)
         for (unsigned i = 0; i < ITEMS; i++)
             e->near_key[i] = (uint8_t)(7 * i);
@@ -727,6 +741,43 @@ static void emit_block(struct emit *e, int16_t number)
     if (end_insns(k))
         emit_note(e, NOTE_INSN, e->at);
     emit_end(e);
+}
+
+uint16_t emit_point_here(struct emit *e)
+{
+    struct point *p = &e->point[e->groups_made];
+
+    p->k = e->k;
+    p->next = e->next;
+    p->at = e->at;
+    p->sx = e->sx;
+    p->fp_went = e->fp_went;
+    p->cp0_went = e->cp0_went;
+    memcpy(p->near_key, e->near_key, sizeof(p->near_key));
+    return (uint16_t)e->groups_made;
+}
+
+void emit_rest(struct emit *e, const struct cold *c)
+{
+    const struct point *p = &e->point[c->point];
+
+    e->k = p->k;
+    find_needs(e);
+    emit_restore(e, c);
+    e->at = p->at;
+    e->sx = p->sx;
+    e->fp_went = p->fp_went;
+    e->cp0_went = p->cp0_went;
+    memcpy(e->near_key, p->near_key, sizeof(e->near_key));
+    e->slot = SLOT_NONE;
+    e->groups = 0;
+    e->next = p->next;
+    e->is_rest = true;
+    e->body_end = (unsigned)e->k->at + e->k->insns - end_insns(e->k);
+    for (; e->at < e->body_end; e->at++)
+        emit_instruction(e);
+    emit_end(e);
+    e->is_rest = false;
 }
 
 /* From outside into a block of a region. */
@@ -821,6 +872,8 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     e->jit = u->jit;
     e->u = u;
     e->colds = e->sites = e->spills = e->notes = 0;
+    e->groups = e->groups_made = 0;
+    e->is_rest = false;
     e->failed = false;
     e->has_fp = u->has_fp;
     e->near_salt = (uint8_t)(u->block[0].index * 11u);
@@ -836,6 +889,7 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     if (u->is_region)
         for (unsigned i = 0; i < u->blocks; i++)
             emit_entry(e, (int16_t)i);
+    e->no_groups = true; /* rare code opens no more */
     emit_cold_all(e);
     if (x64_is_used(&e->table))
         emit_indirect_table(e);

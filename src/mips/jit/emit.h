@@ -30,7 +30,14 @@ struct val {
     int64_t imm;
 };
 
-enum { FIXES_MAX = 8, COLD_MAX = 640, SITES_MAX = 640, SPILLS_MAX = 96 };
+enum {
+    FIXES_MAX = 8,
+    COLD_MAX = 640,
+    SITES_MAX = 640,
+    SPILLS_MAX = 96,
+    GROUPS_MAX = 4, /* at once */
+    GROUPS_UNIT_MAX = 24
+};
 
 /* The last FP operation, whose operands a reader of Cause wants. */
 struct last_fp {
@@ -45,6 +52,7 @@ enum cold_kind {
     COLD_LOAD, /* slow path of a load into `d` */
     COLD_STORE,
     COLD_PART,   /* near entry of a part of a word, or of two */
+    COLD_GROUP,  /* near entry of a group; or the rest of the block without */
     COLD_BUDGET, /* at the head of a block */
     COLD_HOT,
     COLD_RAISE, /* exception `d` */
@@ -67,9 +75,10 @@ struct cold {
     int8_t reg_base, reg_index, value_reg;
     int8_t fp_reg; /* of a load: where the value goes as well, or X64_NONE */
     uint16_t site;
-    uint16_t give; /* budget to be given back */
-    int16_t block; /* EDGE: where to, or OUTSIDE */
-    int32_t disp;  /* of the address; EDGE: the word; FAR: bits of the jump */
+    uint16_t give;  /* budget to be given back */
+    uint16_t point; /* GROUP: in emit.point */
+    int16_t block;  /* EDGE: where to, or OUTSIDE */
+    int32_t disp;   /* of the address; EDGE: the word; FAR: bits of the jump */
     uint32_t fp_dirty;
     uint32_t fp_resident;
     uint64_t dirty, resident;
@@ -87,6 +96,23 @@ struct spill {
     uint32_t fp_mask;
     const uint8_t *routine;
     struct x64_label label;
+};
+
+/* Accesses by a register that have been tested together (emit_group.c). */
+struct group {
+    uint8_t item, near;
+    bool reads, writes;
+    int32_t low, high; /* displacements */
+};
+
+/* A place from which a block can be written once more. */
+struct point {
+    const struct jit_block *k;
+    int16_t next;
+    unsigned at;
+    uint64_t sx;
+    bool fp_went, cp0_went;
+    uint8_t near_key[ITEMS];
 };
 
 /* What the code from an offset on is for: for dump.c. */
@@ -112,6 +138,7 @@ struct emit {
     struct jit_unit_plan *u;
     const struct jit_block *k;
     int16_t next;      /* block that is written after it, or OUTSIDE */
+    bool is_rest;      /* the block is written once more, elsewhere */
     unsigned at;       /* instruction: of u->insn */
     unsigned body_end; /* first one of the block's end */
     uint8_t slot;      /* enum site_slot of it */
@@ -130,6 +157,10 @@ struct emit {
     uint8_t near_salt;
     uint8_t near_key[ITEMS]; /* what an item points to: the same, the same page
                                 in all likelihood */
+    bool no_groups;          /* they made the unit too big, or do not hold */
+    unsigned groups, groups_made;
+    struct group group[GROUPS_MAX];
+    struct point point[GROUPS_UNIT_MAX];
     unsigned colds, sites, spills, notes;
     struct note note[NOTES_MAX];
     struct cold cold[COLD_MAX];
@@ -219,6 +250,8 @@ void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
  * E.  rax is changed. */
 void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
                     unsigned bytes, bool is_store);
+/* The same of the entry's other tag, when rax has what was compared. */
+void emit_near_compare(struct emit *e, const struct address *a, bool is_store);
 /* Where the host has the address, once the page is known; rax is in it.  At
  * `known`, unless NULL, rax has the addend. */
 struct x64_mem emit_host_place(struct emit *e, const struct address *a,
@@ -231,6 +264,20 @@ void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
 int emit_stored(struct emit *e, unsigned item, unsigned bytes);
 void emit_store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
                       struct x64_mem m);
+
+/* --- Groups (emit_group.c)
+ * --------------------------------------------------------------- */
+
+/* Open one, if the access is the first of several. */
+void emit_look_for_group(struct emit *e, const struct slot *s);
+/* The near entry that has the access's page for sure, or -1. */
+int emit_grouped(struct emit *e, const struct slot *s);
+/* The item changes. */
+void emit_close_groups(struct emit *e, unsigned item);
+void emit_cold_group(struct emit *e, struct cold *c);
+/* emit.c: the present place, and the rest of its block from there, later. */
+uint16_t emit_point_here(struct emit *e);
+void emit_rest(struct emit *e, const struct cold *c);
 
 /* --- Rare code
  * ------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ static void follow(struct emit *e, int16_t succ, int32_t word, unsigned unrun)
     if (succ == OUTSIDE) {
         emit_spill(e);
         go_to_word(e, word);
-    } else if (e->next != succ) {
+    } else if (e->next != succ || e->is_rest) {
         x64_jump(e->b, &e->u->block[succ].label);
     }
 }
@@ -602,6 +602,9 @@ void emit_cold_all(struct emit *e)
             break;
         case COLD_PART:
             emit_cold_part(e, c);
+            break;
+        case COLD_GROUP:
+            emit_cold_group(e, c);
             break;
         case COLD_BUDGET:
             cold_budget(e, c);

@@ -146,6 +146,14 @@ void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
     x64_alu_load(b, X64_CMP, X64_64, X64_RAX, tag);
 }
 
+void emit_near_compare(struct emit *e, const struct address *a, bool is_store)
+{
+    x64_alu_load(
+        e->b, X64_CMP, X64_64, X64_RAX,
+        near_mem(is_store ? TABLE_DISP(near.wtag) : TABLE_DISP(near.rtag),
+                 a->near));
+}
+
 struct x64_mem emit_host_place(struct emit *e, const struct address *a,
                                struct x64_label *known)
 {
@@ -178,6 +186,14 @@ static struct x64_mem check(struct emit *e, const struct address *a,
     emit_near_test(e, a, a->disp, bytes, is_store);
     x64_jcc(e->b, X64_NE, &c->at);
     return emit_host_place(e, a, a->rcx ? NULL : &c->again);
+}
+
+/* The place of an access whose group has been tested. */
+static struct x64_mem place_in(struct emit *e, struct address *a, int near)
+{
+    a->near = (unsigned)near;
+    emit_load_rcx(e, a);
+    return emit_host_place(e, a, NULL);
 }
 
 static bool is_big(const struct emit *e)
@@ -259,13 +275,22 @@ void emit_load(struct emit *e, const struct slot *s)
 {
     unsigned bytes = jit_op_info[s->op].bytes;
     bool sink = s->d == SINK;
+    int near, reg = X64_RAX;
     struct address a;
     struct cold *c;
-    int reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
     if (!sink)
         emit_begin_def(e, s->d);
     a = emit_address(e, s->a, s->imm);
+    if (near >= 0) {
+        reg = sink ? X64_RAX : emit_def(e, s->d);
+        emit_load_value(e, s->op, bytes, reg, place_in(e, &a, near));
+        if (!sink)
+            emit_done(e, s->d, reg, load_done(e, s->op));
+        return;
+    }
     c = emit_cold(e, COLD_LOAD);
     c->site = (uint16_t)emit_site(e);
     e->site[c->site].near = (uint8_t)a.near;
@@ -389,10 +414,19 @@ int emit_stored(struct emit *e, unsigned item, unsigned bytes)
 void emit_store(struct emit *e, const struct slot *s)
 {
     unsigned bytes = jit_op_info[s->op].bytes;
-    int reg = emit_stored(e, s->b, bytes);
-    struct address a = emit_address(e, s->a, s->imm);
-    struct cold *c = emit_cold(e, COLD_STORE);
+    struct address a;
+    struct cold *c;
+    int near, reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    reg = emit_stored(e, s->b, bytes);
+    a = emit_address(e, s->a, s->imm);
+    if (near >= 0) {
+        emit_store_value(e, s->b, reg, bytes, place_in(e, &a, near));
+        return;
+    }
+    c = emit_cold(e, COLD_STORE);
     c->site = (uint16_t)emit_site(e);
     e->site[c->site].near = (uint8_t)a.near;
     c->bytes = (uint8_t)bytes;
@@ -437,31 +471,41 @@ void emit_load_fp(struct emit *e, const struct slot *s)
     bool is_double = jit_op_info[s->op].is_double;
     bool is_indexed = s->op == OP_LWXC1 || s->op == OP_LDXC1;
     unsigned bytes = is_double ? 8 : 4;
-    struct address a = fp_address(e, s, is_indexed);
-    struct cold *c;
+    struct address a;
+    struct cold *c = NULL;
     struct x64_mem m;
-    int reg;
+    int near, reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    a = fp_address(e, s, is_indexed);
     emit_fp_begin_def(e, is_double ? s->d : s->d / 2u);
-    c = emit_cold(e, COLD_LOAD);
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].near = (uint8_t)a.near;
-    c->bytes = (uint8_t)bytes;
-    c->op = s->op;
-    c->value_reg = X64_RAX;
-    m = check(e, &a, bytes, false, c);
+    if (near >= 0) {
+        m = place_in(e, &a, near);
+    } else {
+        c = emit_cold(e, COLD_LOAD);
+        c->site = (uint16_t)emit_site(e);
+        e->site[c->site].near = (uint8_t)a.near;
+        c->bytes = (uint8_t)bytes;
+        c->op = s->op;
+        c->value_reg = X64_RAX;
+        m = check(e, &a, bytes, false, c);
+    }
     if (!by_vector(e, s->d, is_double)) {
         emit_load_value(e, is_double ? OP_LD : OP_LWU, bytes, X64_RAX, m);
-        x64_put(e->b, &c->back);
+        if (c)
+            x64_put(e->b, &c->back);
         emit_fp_put_bits(e, s->d, is_double, X64_RAX);
         return;
     }
     reg = is_double ? e->u->fp_home[s->d] : XMM0;
-    c->fp_reg = (int8_t)reg;
     x64_fp_load(e->b, is_double, reg, m);
     if (is_big(e))
         x64_shuffle(e->b, reg, swap_mask(e, is_double));
-    x64_put(e->b, &c->back);
+    if (c) {
+        c->fp_reg = (int8_t)reg;
+        x64_put(e->b, &c->back);
+    }
     emit_fp_put(e, s->d, is_double, reg);
 }
 
@@ -470,16 +514,25 @@ void emit_store_fp(struct emit *e, const struct slot *s)
     bool is_double = jit_op_info[s->op].is_double;
     bool is_indexed = s->op == OP_SWXC1 || s->op == OP_SDXC1;
     unsigned bytes = is_double ? 8 : 4;
-    struct address a = fp_address(e, s, is_indexed);
-    struct cold *c = emit_cold(e, COLD_STORE);
+    struct address a;
+    struct cold *c = NULL;
     struct x64_mem m;
+    int near;
 
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].near = (uint8_t)a.near;
-    c->bytes = (uint8_t)bytes;
-    c->op = s->op;
-    c->d = s->d;
-    m = check(e, &a, bytes, true, c);
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    a = fp_address(e, s, is_indexed);
+    if (near >= 0) {
+        m = place_in(e, &a, near);
+    } else {
+        c = emit_cold(e, COLD_STORE);
+        c->site = (uint16_t)emit_site(e);
+        e->site[c->site].near = (uint8_t)a.near;
+        c->bytes = (uint8_t)bytes;
+        c->op = s->op;
+        c->d = s->d;
+        m = check(e, &a, bytes, true, c);
+    }
     if (!is_big(e) && emit_fp_homed(e, s->d, is_double)) {
         x64_fp_store(e->b, is_double, m, emit_fp_use(e, s->d, is_double, 0));
     } else if (by_vector(e, s->d, is_double)) {
@@ -491,7 +544,8 @@ void emit_store_fp(struct emit *e, const struct slot *s)
         emit_fp_get_bits(e, s->d, is_double, X64_RCX);
         store_by_rcx(e, bytes, m);
     }
-    x64_put(e->b, &c->back);
+    if (c)
+        x64_put(e->b, &c->back);
 }
 
 /* --- Behind
