@@ -177,7 +177,7 @@ def test_code_is_shown():
             assert not shown and not stats.blocks
             return
         blocks = [c for c in shown if c.kind == disco.CodeKind.BLOCK]
-        assert len(blocks) >= stats.blocks >= 2 and stats.regions == 1
+        assert len(blocks) >= stats.blocks >= 2 and stats.regions >= 1
         assert blocks[0].gva == ENTRY and " lui a0,0x8000 " in blocks[0].text
         assert blocks[0].host and len(blocks[0].code) > 10
         routines = [c for c in shown if c.kind == disco.CodeKind.ROUTINE]
