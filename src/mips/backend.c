@@ -240,10 +240,19 @@ static void run_slice(struct mips_cpu *cpu, uint64_t insns)
     cpu->left = 0;
 }
 
+/*
+ * A branch to itself is looked for when a run begins, and wherever the number
+ * of instructions is a multiple of this: odd, for such a loop has two.  Whoever
+ * wants fewer than LOOK_LEAST steps through the guest.
+ */
+enum { LOOK_INSNS = 65537, LOOK_LEAST = 64 };
+
 static uint32_t run_until(struct mips_cpu *cpu, uint64_t end,
                           uint64_t until_cycles)
 {
-    for (;;) {
+    bool may_look = end - cpu->insns >= LOOK_LEAST, looks = may_look;
+
+    for (;; looks = may_look && cpu->insns % LOOK_INSNS == 0) {
         uint64_t slice, most = end - cpu->insns;
 
         if (unlikely(load_relaxed(cpu->request))) {
@@ -264,7 +273,12 @@ static uint32_t run_until(struct mips_cpu *cpu, uint64_t end,
                 take_interrupt(cpu);
             else if (most > 1)
                 most = 1;
+        } else if (looks && mips_spins(cpu)) {
+            cpu->stats.idles++;
+            return DISCO_EXIT_IDLE;
         }
+        if (most > LOOK_INSNS - cpu->insns % LOOK_INSNS)
+            most = LOOK_INSNS - cpu->insns % LOOK_INSNS;
         slice = mips_slice_limit(cpu, until_cycles);
         if (slice > most)
             slice = most;

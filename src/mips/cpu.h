@@ -469,6 +469,11 @@ void mips_raise_address(struct mips_cpu *cpu, enum mips_exc exc, uint64_t va,
                         bool refill);
 void mips_eret(struct mips_cpu *cpu);
 
+/* --- spin.c --- */
+/* Does the guest wait for an interrupt by a branch to itself?  May resolve a
+ * page: the caller looks at requests afterwards. */
+bool mips_spins(struct mips_cpu *cpu);
+
 /* --- cp0.c --- */
 uint64_t mips_cp0_read(struct mips_cpu *cpu, unsigned reg);
 void mips_cp0_write(struct mips_cpu *cpu, unsigned reg, uint64_t value);
