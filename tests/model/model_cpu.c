@@ -170,6 +170,8 @@ disco_status model_vcpu(disco_vm *vm, uint32_t kind, disco_vcpu **out)
     uint64_t id = DISCO_REG_CP0(12), status = ST_CU0 | ST_KX | ST_SX | ST_UX;
     disco_status error = disco_vcpu_create(vm, &c, out);
 
+    if (!error && kind != CPU_TOY && disco_vcpu_index(*out) % 2)
+        error = disco_vcpu_set_engine(*out, DISCO_ENGINE_INTERP);
     if (!error)
         error = disco_vcpu_start(*out, 0);
     if (!error && kind != CPU_TOY)

@@ -32,7 +32,7 @@ enum { MODEL_CODE_BYTES = 1024, SNIPPET_BYTES = 8 };
 
 /* The programs, as bytes for page 0. */
 void model_code(uint32_t kind, uint8_t code[MODEL_CODE_BYTES]);
-/* A vCPU that can run them. */
+/* A vCPU that can run them.  Every second one of a VM has the interpreter. */
 disco_status model_vcpu(disco_vm *vm, uint32_t kind, disco_vcpu **out);
 
 /* Get ready to run a program; then call disco_vcpu_run until it leaves. */
