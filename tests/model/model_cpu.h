@@ -19,6 +19,8 @@ enum model_program {
     RUN_LOAD,    /* result = 64 bits at addr */
     RUN_RELEASE, /* release the page at addr; result = the call's */
     RUN_ZERO,    /* zero the page at addr; result = the call's */
+    RUN_SHARE,   /* extra pages at addr by the key value; result = the call's */
+    RUN_UNSHARE, /* the key value; result = the call's */
     RUN_COUNT,   /* value times: 64 bits at addr += extra, with LL and SC */
     RUN_WATCH,   /* value times: the word at addr is extra; 0, or ~0: not so */
     RUN_OWN,     /* value times: it is extra, then extra + 1 ...; as WATCH */
