@@ -291,6 +291,8 @@ struct jit_cpu {
     uint8_t after;   /* enum jit_after */
     bool on;         /* the engine is the JIT */
     bool exact;      /* for tests: cut blocks rather than interpret the rest */
+    bool jumped;     /* the guest came to pc by itself: no slice began there */
+    uint64_t eret;   /* where the last ERET went */
     uint32_t in_run; /* atomic */
     uint32_t ref_count;
     uint64_t seen;      /* atomic: epoch */

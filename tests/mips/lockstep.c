@@ -722,8 +722,7 @@ static bool equal(struct host_vcpu *v[2])
             differs("traps", i, s[0].traps[i], s[1].traps[i]);
     if (s[0].user_insns != s[1].user_insns)
         differs("user insns", 0, s[0].user_insns, s[1].user_insns);
-    if (s[0].l2tlb_hits != s[1].l2tlb_hits)
-        differs("l2tlb hits", 0, s[0].l2tlb_hits, s[1].l2tlb_hits);
+    /* Not l2tlb_hits: how often it is asked is up to the engine's tables. */
     return differences == 0;
 }
 

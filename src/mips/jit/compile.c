@@ -76,7 +76,8 @@ static void install(struct jit_unit_plan *u, const struct jit_unit *unit)
         unsigned index = unit->entry[i].index;
 
         jit_bit_set(page->mark, index);
-        page->heat[index] = u->is_region ? 0 : u->jit->heat;
+        if (!u->is_region)
+            page->heat[index] = u->jit->heat;
         store_release(&page->slot[index], unit->entry[i].at);
     }
 }

@@ -682,6 +682,7 @@ static void emit_entry(struct emit *e, int16_t number)
         x64_load(e->b, X64_64, e->u->home[i], item_mem(i));
     }
     emit_fp_load_all(e, k->fp_live_in & e->u->fp_homed);
+    e->fp_dirty = k->fp_dirty_in; /* who came by a jump has no copy of them */
     x64_put(e->b, &e->inner[number]);
     if (k->is_charged)
         charge(e, k->insns + k->ahead);

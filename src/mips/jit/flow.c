@@ -22,6 +22,15 @@ static unsigned count_edges_to(const struct jit_unit_plan *u, int16_t block)
     return n;
 }
 
+/* Does its other way on lead back?  Then it is the usual one. */
+static bool turns_back(const struct jit_unit_plan *u, const struct jit_block *a,
+                       int16_t next)
+{
+    int16_t other = a->succ[a->succ[0] == next];
+
+    return other != OUTSIDE && u->block[other].is_loop;
+}
+
 /*
  * Where a block always follows another one in the code, the first charges for
  * both, and whoever turns off between them gives back.
@@ -40,6 +49,7 @@ static void make_chains(struct jit_unit_plan *u)
         k->is_charged =
             (a->succ[0] == u->order[n] || a->succ[1] == u->order[n]) &&
             !k->is_loop && total <= CHAIN_MAX &&
+            !turns_back(u, a, u->order[n]) &&
             count_edges_to(u, u->order[n]) == 1;
     }
     for (unsigned n = u->blocks; n-- > 1;) {

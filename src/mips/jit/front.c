@@ -470,6 +470,12 @@ static bool is_warm(const struct jit_unit_plan *u, int32_t index)
     return runs(u, index) > u->jit->heat / 32u;
 }
 
+/* A block of its own in a region, where nothing in it leads there? */
+static bool is_leader(const struct jit_unit_plan *u, unsigned index)
+{
+    return jit_bit(u->page->leader, index) && is_warm(u, (int32_t)index);
+}
+
 /* The block that starts at this word; false: there is no room in the unit. */
 static bool add_block(struct jit_unit_plan *u, unsigned index, unsigned max)
 {
@@ -491,7 +497,7 @@ static bool add_block(struct jit_unit_plan *u, unsigned index, unsigned max)
             return true;
         /* Another block starts here. */
         if (i > index && u->is_region &&
-            (u->block_of[i] != OUTSIDE || is_warm(u, (int32_t)i)))
+            (u->block_of[i] != OUTSIDE || is_leader(u, i)))
             return true;
         decode(u, i, &s);
         if (is_branch(&s)) {
@@ -581,7 +587,7 @@ static bool is_switch(const struct jit_unit_plan *u, const struct jit_block *k)
 static void add_warm(struct jit_unit_plan *u)
 {
     for (int32_t i = 0; i < PAGE_INSNS; i++)
-        if (u->block_of[i] == OUTSIDE && is_warm(u, i))
+        if (u->block_of[i] == OUTSIDE && is_leader(u, (unsigned)i))
             add_block(u, (unsigned)i, 0);
 }
 

@@ -87,8 +87,9 @@ struct jit_page {
     uint16_t heat[PAGE_INSNS];      /* runs left until a region is made */
     uint8_t content[PAGE_SIZE];     /* what it was made from, unless private */
     uint64_t mark[PAGE_INSNS / 64]; /* words that code was made from */
-    uint64_t
-        indirect[PAGE_INSNS / 64]; /* words that were jumped to by register */
+    /* Words that the guest jumped to: blocks of a region begin at them, and not
+     * where a slice or an interrupt happened to end. */
+    uint64_t leader[PAGE_INSNS / 64];
     const uint8_t *words; /* content, or of a private page the frame's memory */
     struct jit_page *hash_next;
     struct jit_unit *units;

@@ -214,7 +214,9 @@ uint32_t jit_do_op_end(struct mips_cpu *cpu, const struct jit_site *site)
     begin_site(cpu, site);
     cpu->pc = 0;
     result = mips_do_op(cpu, &site->insn);
-    if (result == RES_OK && site->insn.op != OP_ERET)
+    if (result == RES_OK && site->insn.op == OP_ERET)
+        cpu->jit.eret = cpu->pc;
+    else if (result == RES_OK)
         cpu->pc = cpu->cur_bd ? after_slot(cpu, site) : cpu->cur_pc + 4;
     stop(cpu, site, result);
     if (result == RES_LEAVE)
@@ -311,6 +313,8 @@ static enum found translate(struct mips_cpu *cpu, struct jit_page *page,
     int failed = 0;
 
     lock_take(&jit->lock);
+    if (cpu->jit.jumped && cpu->pc != cpu->jit.eret)
+        jit_bit_set(page->leader, index);
     if (page->slot[index] == jit_miss(jit, index))
         failed = jit_compile_block(jit, page, index, cpu->pc & PAGE_MASK);
     lock_give(&jit->lock);
@@ -442,6 +446,7 @@ static bool step(struct mips_cpu *cpu)
 
     if (cpu->delay) {
         interpret(cpu, 1);
+        cpu->jit.jumped = false;
         return true;
     }
     switch (find(cpu)) {
@@ -462,11 +467,13 @@ static bool step(struct mips_cpu *cpu)
     if (unlikely(cpu->jit.exact) && reason == JIT_TAIL && cpu->left > 0 &&
         cpu->left <= BLOCK_INSNS_MAX + 2 && find(cpu) == FOUND)
         reason = run_cut(cpu);
+    cpu->jit.jumped = reason == JIT_DISPATCH;
     return act(cpu, reason);
 }
 
 void mips_exec_jit(struct mips_cpu *cpu)
 {
+    cpu->jit.jumped = false;
     do
         pass_epoch(cpu);
     while (!cpu->resync && cpu->left > 0 && !cpu->exit_reason && step(cpu));
