@@ -31,8 +31,8 @@ enum end_reason {
     END_SIGNAL
 };
 
-/* Of a slice. */
-enum { QUANTUM_INSNS = 20000, QUANTUM_MODEL = 500 };
+/* Of a slice.  ALONE: one vCPU in all, which nobody waits for. */
+enum { QUANTUM_INSNS = 20000, QUANTUM_ALONE = 200000, QUANTUM_MODEL = 500 };
 
 /* Longest sleep, so that time limits and signals are seen. */
 #define SLEEP_NS_MAX ((uint64_t)200000000)

@@ -33,12 +33,18 @@ static int add_guest(struct runner *runner, struct guest *guest)
     return status ? runner_fail_status(runner, "scheduler", status) : 0;
 }
 
+static uint64_t quantum(const struct options *o)
+{
+    if (o->wants_model)
+        return QUANTUM_MODEL;
+    return o->vms * o->cpus == 1 ? QUANTUM_ALONE : QUANTUM_INSNS;
+}
+
 int schedule_open(struct runner *runner)
 {
     disco_sched_config config = {
         .size = sizeof(config),
-        .quantum_insns =
-            runner->options->wants_model ? QUANTUM_MODEL : QUANTUM_INSNS,
+        .quantum_insns = quantum(runner->options),
     };
     disco_status status;
 

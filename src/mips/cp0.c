@@ -5,11 +5,11 @@
  */
 #include <string.h>
 
+#include "base/compiler.h"
 #include "mips/cpu.h"
 #include "mips/insn.h"
 
 #define SX32(v)       ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
-#define LO_WRITABLE   UINT64_C(0xc0000003ffffffff)
 #define HI_WRITABLE   UINT64_C(0xc0000fffffffe0ff)
 #define CONTEXT_BASE  (~UINT64_C(0x7fffff))
 #define XCONTEXT_BASE (~UINT64_C(0x1fffffffff))
@@ -87,6 +87,26 @@ static uint32_t config_of(const struct mips_cpu *cpu, enum mips_mode mode,
     return config;
 }
 
+/* The same from what was found last time: exceptions go to and fro. */
+static uint32_t view_of(struct mips_cpu *cpu, enum mips_mode mode)
+{
+    struct mode_view *view = &cpu->view[mode];
+    uint32_t status =
+        cpu->status & (ST_RE | ST_UX | ST_SX | ST_KX | ST_XX | ST_FR | ST_ERL);
+    uint32_t rest = (cpu->fpu.fcsr & (FCSR_RM | FCSR_ENABLES | FCSR_FS)) |
+                    (uint32_t)cpu->fpu.exact_denormals << 28 |
+                    (uint32_t)cpu->disco << 29 |
+                    (uint32_t)cpu->big_config << 30 | UINT32_C(1) << 31;
+
+    if (unlikely(view->status != status || view->rest != rest)) {
+        view->config = config_of(cpu, mode, &view->addr64);
+        view->status = status;
+        view->rest = rest;
+    }
+    cpu->addr64 = view->addr64;
+    return view->config;
+}
+
 /* Whose instructions are they? */
 static void count_user(struct mips_cpu *cpu, enum mips_mode next)
 {
@@ -111,7 +131,7 @@ void mips_mode_update(struct mips_cpu *cpu)
     if (mode != cpu->mode)
         count_user(cpu, mode);
     cpu->mode = (uint8_t)mode;
-    config = config_of(cpu, mode, &cpu->addr64);
+    config = view_of(cpu, mode);
     mips_table_select(cpu, config);
     cpu->config_key = config & CFG_KEY;
     fpu_set_usable(&cpu->fpu, st & ST_CU1);
@@ -253,7 +273,7 @@ void mips_cp0_write(struct mips_cpu *cpu, unsigned reg, uint64_t value)
         break;
     case C0_ENTRYLO0:
     case C0_ENTRYLO1:
-        cpu->entrylo[reg - C0_ENTRYLO0] = value & LO_WRITABLE;
+        cpu->entrylo[reg - C0_ENTRYLO0] = value & CP0_LO_WRITABLE;
         break;
     case C0_CONTEXT:
         cpu->context = value & CONTEXT_BASE;

@@ -173,7 +173,12 @@ static inline bool mips_is_unmapped(uint64_t va)
 }
 
 #define NO_TAG UINT64_MAX
-enum { ACCESS_ENTRIES = 512, FETCH_ENTRIES = 256, CODE_BUCKETS = 512 };
+enum {
+    ACCESS_ENTRIES = 512,
+    FETCH_ENTRIES = 256,
+    JUMP_ENTRIES = 1024,
+    CODE_BUCKETS = 512
+};
 
 /* Places of a page in the tables: arrays a power of two apart do not meet. */
 static inline unsigned access_index(uint64_t va)
@@ -193,6 +198,8 @@ struct near_table {
     uint64_t rtag[NEAR_ENTRIES];
     uint64_t wtag[NEAR_ENTRIES];
     uintptr_t addend[NEAR_ENTRIES];
+    uint64_t pages; /* bit per page number modulo 64: what may be in it */
+    uint32_t drops; /* counts times that all were dropped */
 };
 
 /* Translated code of a page: where to go for each of its words. */
@@ -206,7 +213,7 @@ struct access_table {
     struct near_table near;
     struct access_entry data[ACCESS_ENTRIES];
     struct fetch_entry fetch[FETCH_ENTRIES];
-    struct jump_entry jump[FETCH_ENTRIES];
+    struct jump_entry jump[JUMP_ENTRIES];
     /*
      * One page that holds decoded code of ours alone: stores reach the slots
      * directly.  NO_TAG when there is none.
@@ -254,6 +261,17 @@ struct mips_model {
     uint32_t perf_counters;
     uint32_t isa; /* highest level */
 };
+
+/* What the rest of Status and FCSR make of a mode, while they are as they were.
+ */
+struct mode_view {
+    uint32_t status, rest; /* 0: none yet */
+    uint32_t config;
+    bool addr64;
+};
+
+/* What can be written to EntryLo0 and 1. */
+#define CP0_LO_WRITABLE UINT64_C(0xc0000003ffffffff)
 
 /* What the last fast-to-slow call wants from the interpreter. */
 enum mips_result {
@@ -364,7 +382,8 @@ struct mips_cpu {
 
     /* --- tables --- */
     struct access_table *tables[MODES][TABLE_SETS]; /* NULL until used */
-    uint8_t set;                                    /* of the present ASID */
+    struct mode_view view[MODES];
+    uint8_t set;                      /* of the present ASID */
     uint8_t set_next;                 /* whose turn it is to be given away */
     uint8_t set_of_asid[ASIDS];       /* or NO_SET */
     uint16_t asid_of_set[TABLE_SETS]; /* ASIDS: nobody's */

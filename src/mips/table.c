@@ -26,6 +26,8 @@ static uint64_t entry_page(const struct access_entry *e)
 static void drop_near(struct access_table *t)
 {
     memset(t->near.rtag, 0xff, sizeof(t->near.rtag) + sizeof(t->near.wtag));
+    t->near.pages = 0;
+    t->near.drops++;
 }
 _Static_assert(offsetof(struct near_table, wtag) ==
                    sizeof(((struct near_table *)0)->rtag),
@@ -41,7 +43,9 @@ static void flush(struct mips_cpu *cpu, struct access_table *table)
     for (unsigned i = 0; i < ACCESS_ENTRIES; i++)
         drop_entry(&table->data[i]);
     for (unsigned i = 0; i < FETCH_ENTRIES; i++)
-        table->fetch[i].tag = table->jump[i].tag = NO_TAG;
+        table->fetch[i].tag = NO_TAG;
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++)
+        table->jump[i].tag = NO_TAG;
     drop_near(table);
     table->own_tag = NO_TAG;
     table->used = false;
@@ -115,6 +119,12 @@ void mips_table_select(struct mips_cpu *cpu, uint32_t config)
     unsigned set = set_for(cpu, cpu->entryhi & 0xff);
     struct access_table *table = cpu->tables[cpu->mode][set];
 
+    if (likely(table && table->config == config && !cpu->line)) {
+        cpu->set = (uint8_t)set;
+        cpu->table = table;
+        return;
+    }
+
     if (unlikely(!table)) {
         table = cpu->tables[cpu->mode][set] = make(cpu);
         /* Without memory for it set 0 serves this ASID. */
@@ -151,15 +161,18 @@ static void drop_page(struct access_table *t, uint64_t va)
 {
     struct access_entry *e = &t->data[access_index(va)];
     unsigned at = va >> PAGE_BITS & (FETCH_ENTRIES - 1);
+    unsigned jump = va >> PAGE_BITS & (JUMP_ENTRIES - 1);
 
     if (entry_page(e) == va)
         drop_entry(e);
+    if (t->near.pages >> (va >> PAGE_BITS & 63) & 1)
+        drop_near(t);
     if (t->own_tag == va)
         t->own_tag = NO_TAG;
     if (t->fetch[at].tag == va)
         t->fetch[at].tag = NO_TAG;
-    if (t->jump[at].tag == va)
-        t->jump[at].tag = NO_TAG;
+    if (t->jump[jump].tag == va)
+        t->jump[jump].tag = NO_TAG;
 }
 
 /* A TLB tag lacks bits 61..44; the 32-bit segments at the top have them set. */
@@ -184,7 +197,6 @@ static void drop_range(struct mips_cpu *cpu, unsigned set, uint64_t va,
         }
         for (uint64_t off = 0; off < bytes; off += PAGE_SIZE)
             drop_page(t, (va + off) & PAGE_MASK);
-        drop_near(t);
     }
 }
 
@@ -256,7 +268,7 @@ void mips_tables_drop_jumps(struct mips_cpu *cpu, const uint8_t *const *slot)
     struct access_table *t;
 
     FOR_TABLES(cpu, m, i, t)
-    for (unsigned k = 0; k < FETCH_ENTRIES; k++)
+    for (unsigned k = 0; k < JUMP_ENTRIES; k++)
         if (t->jump[k].slot == slot)
             t->jump[k].tag = NO_TAG;
 }

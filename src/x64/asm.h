@@ -732,12 +732,25 @@ static inline void x64_shiftx(struct x64_buf *b, enum x64_bmi2 op,
     x64_vex(b, op, w, dst, by, src);
 }
 
+/* dst = the lowest bits of src, as many as the low byte of `bits` says. */
+static inline void x64_bzhi(struct x64_buf *b, enum x64_width w, int dst,
+                            int src, int bits)
+{
+    x64_vex(b, 0xf5 | X64_MAP_0F38, w, dst, bits, src);
+}
+
 static inline void x64_rorx(struct x64_buf *b, enum x64_width w, int dst,
                             int src, unsigned by)
 {
     x64_vex(b, 0xf0 | X64_MAP_0F3A | X64_PF2, w, dst, 0, src);
     if (!b->is_full)
         x64_u8(b, by);
+}
+
+/* PSHUFB (SSSE3): bytes of dst by a mask in memory, 16 bytes and aligned. */
+static inline void x64_shuffle(struct x64_buf *b, int dst, struct x64_mem mask)
+{
+    x64_rm(b, 0x00 | X64_MAP_0F38 | X64_P66, X64_32, dst, mask);
 }
 
 /* MOVBE, of 2, 4 or 8 bytes. */

@@ -57,6 +57,7 @@ struct maker {
     uint64_t start[FUNCTIONS];
     unsigned depth, function;
     bool calm; /* no instruction that leaves the straight way */
+    bool is_big;
 };
 
 static uint64_t rnd64(struct maker *m)
@@ -379,6 +380,83 @@ static void emit_indexed(struct maker *m)
              ASM(LDXC1) | FIELD(GP, 21) | FIELD(u, 16) | FIELD(rnd(m, 32), 6));
 }
 
+/* Both halves of an unaligned word, in either order. */
+static void emit_unaligned(struct maker *m)
+{
+    static const uint32_t ops[4][2] = { { ASM(LWL), ASM(LWR) },
+                                        { ASM(LDL), ASM(LDR) },
+                                        { ASM(SWL), ASM(SWR) },
+                                        { ASM(SDL), ASM(SDR) } };
+    unsigned k = rnd(m, 4), first = rnd(m, 2), t = k < 2 ? dst(m) : src(m);
+    bool left_low = rnd(m, 8) ? m->is_big : !m->is_big;
+    int off = offset(m, 1), step = k & 1 ? 7 : 3;
+    uint32_t common = FIELD(base(m), 21) | FIELD(t, 16);
+
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned right = first ^ i;
+        int at = off + (right == left_low ? step : 0);
+
+        emit(m, ops[k][right] | common | ASM_LOW16(at));
+    }
+}
+
+/* Shifts that meet, or nearly. */
+static void emit_rotate(struct maker *m)
+{
+    static const uint32_t joins[] = { ASM(OR), ASM(XOR), ASM(ADDU),
+                                      ASM(DADDU) };
+    unsigned a = src(m), t = dst(m), u = dst(m), by = rnd(m, 32);
+
+    switch (rnd(m, 4)) {
+    case 0:
+        emit(m, ASM(DSLL32) | FIELD(a, 16) | FIELD(t, 11));
+        if (rnd(m, 3) == 0)
+            emit(m, one_word(m));
+        emit(m, (rnd(m, 2) ? ASM(DSRL32) : ASM(DSRA32)) | FIELD(t, 16) |
+                    FIELD(rnd(m, 2) ? t : u, 11));
+        return;
+    case 1:
+        emit(m, SHIFT(DSLL, t, a, by));
+        emit(m, (rnd(m, 3) ? ASM(DSRL32) : ASM(DSRL)) | FIELD(a, 16) |
+                    FIELD(u, 11) | FIELD((32 - by) & 31, 6));
+        break;
+    default:
+        emit(m, SHIFT(SRL, t, a, by));
+        if (rnd(m, 3) == 0)
+            emit(m, one_word(m));
+        emit(m, SHIFT(SLL, u, a, (32 - by) & 31));
+        break;
+    }
+    if (rnd(m, 3) == 0)
+        emit(m, one_word(m));
+    emit(m, joins[rnd(m, 4)] | FIELD(t, 21) | FIELD(u, 16) | FIELD(dst(m), 11));
+}
+
+/* Fields of a structure, now and then over a page's end. */
+static void emit_fields(struct maker *m)
+{
+    unsigned b = base(m), n = 2 + rnd(m, 8);
+    int at = (int)rnd(m, 4096) & ~7;
+
+    for (; n > 0; n--) {
+        unsigned k = rnd(m, 6);
+        int off = at + (int)(rnd(m, 128) & ~(k < 2 ? 7 : k < 4 ? 3 : 0));
+
+        if (k & 1)
+            emit(m, (k == 1   ? ASM(SD)
+                     : k == 3 ? ASM(SW)
+                              : ASM(SB)) |
+                        FIELD(b, 21) | FIELD(src(m), 16) | ASM_LOW16(off));
+        else
+            emit(m, (k == 0   ? ASM(LD)
+                     : k == 2 ? ASM(LW)
+                              : ASM(LBU)) |
+                        FIELD(b, 21) | FIELD(dst(m), 16) | ASM_LOW16(off));
+        if (rnd(m, 3) == 0)
+            emit(m, one_word(m));
+    }
+}
+
 static void emit_loop(struct maker *m)
 {
     unsigned counter = KEPT + m->depth++;
@@ -488,6 +566,12 @@ static void emit_unit(struct maker *m)
         emit_patch(m);
     else if (r < 32 && !m->calm)
         emit_space(m);
+    else if (r < 37)
+        emit_unaligned(m);
+    else if (r < 42)
+        emit_rotate(m);
+    else if (r < 46)
+        emit_fields(m);
     else
         emit(m, one_word(m));
 }
@@ -804,7 +888,8 @@ static struct host_vcpu *make(const struct options *o, uint32_t engine)
 
 static bool run_once(const struct options *o, uint64_t seed)
 {
-    struct maker m = { .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+    struct maker m = { .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1,
+                       .is_big = !o->little };
     uint64_t random = m.random;
     struct host_vcpu *v[2];
     bool good;

@@ -676,7 +676,7 @@ const char *host_verify(struct host_vcpu *v)
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
         bad = check_fetch(v, &cpu->table->fetch[i]);
-    for (unsigned i = 0; i < FETCH_ENTRIES && !bad; i++)
+    for (unsigned i = 0; i < JUMP_ENTRIES && !bad; i++)
         bad = check_jump(v, &cpu->table->jump[i]);
     if (!bad)
         bad = check_near(v);

@@ -45,6 +45,7 @@ static uint32_t estimate(const struct jit_unit_plan *u)
 static struct jit_unit *write_unit(struct jit *jit, struct jit_unit_plan *u)
 {
     uint32_t want = estimate(u), room;
+    bool no_groups = false;
 
     for (;;) {
         uint8_t *at = jit_code_room(jit, want, &room);
@@ -54,15 +55,19 @@ static struct jit_unit *write_unit(struct jit *jit, struct jit_unit_plan *u)
         if (!at || !jit_page_serial(jit, u->page))
             return NULL; /* to make room may be to evict the page */
         x64_begin(&b, at, room, jit->exec.run - jit->exec.write);
+        jit->compiler->emit.no_groups = no_groups;
         unit = jit_emit(&jit->compiler->emit, u, &b);
         if (unit) {
             jit->figures.code_bytes += (uint64_t)(b.at - at);
             jit_code_used(jit, (uint32_t)(b.at - at), unit, u->page);
             return unit;
         }
-        if (!b.is_full || room == CHUNK_BYTES)
+        if (b.is_full && room < CHUNK_BYTES)
+            want = CHUNK_BYTES;
+        else if (!no_groups)
+            no_groups = true;
+        else
             return NULL; /* a table of ours is too small for it */
-        want = CHUNK_BYTES;
     }
 }
 

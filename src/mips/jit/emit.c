@@ -105,6 +105,23 @@ static void make_cmp(struct emit *e, unsigned item)
     home_written(e, item, true);
 }
 
+/* The bits of the shift, whose upper half may have to be made yet.  The item
+ * has a home. */
+static void make_shift(struct emit *e, unsigned item)
+{
+    struct val v = e->val[item];
+    enum x64_width w = v.is_wide ? X64_64 : X64_32;
+    int h = e->u->home[item];
+
+    x64_mov(e->b, w, h, home_of(e, v.a));
+    x64_shift_imm(e->b, (enum x64_shift)v.imm, w, h, v.scale);
+    home_written(e, item, !v.is_wide);
+    if (v.is_wide)
+        return;
+    e->val[item].kind = VAL_LOW;
+    e->special |= BIT(item);
+}
+
 void emit_make(struct emit *e, unsigned item)
 {
     struct val v = e->val[item];
@@ -129,6 +146,10 @@ void emit_make(struct emit *e, unsigned item)
         if (h == X64_NONE)
             x64_store(e->b, X64_64, item_mem(item), X64_RAX);
         home_written(e, item, false);
+        return;
+    case VAL_SHIFT:
+        make_shift(e, item);
+        emit_make(e, item);
         return;
     case VAL_CMP:
         make_cmp(e, item);
@@ -155,6 +176,8 @@ bool emit_is_sx(const struct emit *e, unsigned item)
         return true;
     case VAL_CONST:
         return fits32(e->val[item].imm);
+    case VAL_SHIFT:
+        return !e->val[item].is_wide;
     case VAL_HOME:
         return !item || e->sx >> item & 1;
     default:
@@ -182,6 +205,8 @@ static int use(struct emit *e, unsigned item, int scratch, enum x64_width w)
         make_sum(e, &sum, scratch);
         return scratch;
     }
+    if (v->kind == VAL_SHIFT)
+        make_shift(e, item);
     if (!(v->kind == VAL_LOW && w == X64_32))
         emit_make(e, item);
     h = home_of(e, item);
@@ -206,7 +231,7 @@ int emit_use32(struct emit *e, unsigned item, int scratch)
 
 static bool is_made_from(const struct val *v, unsigned item)
 {
-    return (v->kind == VAL_SUM || v->kind == VAL_CMP) &&
+    return (v->kind == VAL_SUM || v->kind == VAL_CMP || v->kind == VAL_SHIFT) &&
            (v->a == item || v->b == item);
 }
 
@@ -214,6 +239,7 @@ void emit_begin_def(struct emit *e, unsigned item)
 {
     uint64_t wanted = e->need[e->at - e->k->at];
 
+    emit_close_groups(e, item);
     for (uint64_t left = e->special & ~BIT(item); left; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctzll(left);
 
@@ -231,11 +257,34 @@ int emit_def(const struct emit *e, unsigned item)
     return emit_homed(e, item) ? e->u->home[item] : X64_RAX;
 }
 
+/*
+ * A copy, or a pointer that is moved a bit, points where it did; anything else
+ * may point anywhere.
+ */
+static uint8_t key_of(const struct emit *e, unsigned item)
+{
+    const struct slot *s = &e->u->insn[e->at];
+
+    switch (s->op) {
+    case OP_ADD32_I:
+    case OP_ADD64_I:
+        return e->near_key[s->a];
+    case OP_ADD64_R:
+    case OP_OR_R:
+        if (!s->a || !s->b)
+            return e->near_key[s->a ? s->a : s->b];
+        break;
+    default:
+        break;
+    }
+    return (uint8_t)(7 * item + 5u * e->u->word[e->at]);
+}
+
 void emit_done(struct emit *e, unsigned item, int reg, enum done done)
 {
     int h = e->u->home[item];
 
-    e->near_def[item] = (uint8_t)e->u->word[e->at];
+    e->near_key[item] = key_of(e, item);
     if (h == X64_NONE) {
         if (done == DONE_LOW)
             x64_movsxd(e->b, reg, reg);
@@ -254,7 +303,7 @@ void emit_done(struct emit *e, unsigned item, int reg, enum done done)
 
 void emit_defer(struct emit *e, unsigned item, struct val v)
 {
-    e->near_def[item] = (uint8_t)e->u->word[e->at];
+    e->near_key[item] = key_of(e, item);
     e->val[item] = v;
     e->special |= BIT(item);
     e->sx &= ~BIT(item);
@@ -336,18 +385,29 @@ void emit_reload(struct emit *e, unsigned item)
     e->resident |= BIT(item);
 }
 
+/* By a group. */
+static bool is_taken(const struct emit *e, unsigned near)
+{
+    for (unsigned i = 0; i < e->groups; i++)
+        if (e->group[i].near == near)
+            return true;
+    return false;
+}
+
 /*
  * Which near entry an access by this register uses: the stack has its own, the
- * others by where the register was written last.
+ * others by where what they point to was made.
  */
 unsigned emit_near(const struct emit *e, unsigned item)
 {
-    if (item == 29)
-        return 0;
-    if (item == 28)
-        return 1;
-    return 2 + (item * 7u + e->near_def[item] * 5u + e->near_salt) %
-                   (NEAR_ENTRIES - 2);
+    unsigned near = item == 29   ? 0
+                    : item == 28 ? 1
+                                 : 2 + (e->near_key[item] + e->near_salt) %
+                                           (NEAR_ENTRIES - 2u);
+
+    while (is_taken(e, near))
+        near = (near + 1) % NEAR_ENTRIES;
+    return near;
 }
 
 /* --- Sites
@@ -401,6 +461,7 @@ struct cold *emit_cold(struct emit *e, enum cold_kind kind)
         e->colds++;
     c->kind = (uint8_t)kind;
     c->fixes = 0;
+    c->fp_reg = X64_NONE;
     c->dirty = e->dirty;
     c->fp_dirty = e->fp_dirty;
     c->resident = e->resident;
@@ -519,6 +580,12 @@ void emit_instruction(struct emit *e)
     make_comparisons(e, sets.use);
     if (flags & OPF_FP && !(flags & OPF_C))
         emit_fp_may_go(e);
+    if ((s->op == OP_LPART || s->op == OP_SPART) && emit_part(e, s))
+        return;
+    if ((s->op == OP_MFC0 || s->op == OP_DMFC0 || s->op == OP_MTC0 ||
+         s->op == OP_DMTC0) &&
+        emit_cp0(e, s))
+        return;
     if (flags & OPF_C) {
         emit_in_c(e, s);
         return;
@@ -595,8 +662,11 @@ static void begin_block(struct emit *e)
     e->at = k->at;
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
-    e->fp_went = false;
-    memset(e->near_def, 0, sizeof(e->near_def));
+    e->fp_went = e->cp0_went = false;
+    e->groups = 0;
+    if (!k->is_charged)
+        for (unsigned i = 0; i < ITEMS; i++)
+            e->near_key[i] = (uint8_t)(7 * i);
     if (e->u->is_region) {
         e->resident = e->u->homed;
         e->fp_resident = e->u->fp_homed;
@@ -660,11 +730,49 @@ static void emit_block(struct emit *e, int16_t number)
         charge(e, k->insns + k->ahead);
     if (k->is_charged)
         x64_put(e->b, &k->label);
-    while (e->at < (unsigned)k->at + k->insns - end_insns(k)) {
+    e->body_end = (unsigned)k->at + k->insns - end_insns(k);
+    while (e->at < e->body_end) {
         emit_instruction(e);
         e->at++;
     }
     emit_end(e);
+}
+
+uint16_t emit_point_here(struct emit *e)
+{
+    struct point *p = &e->point[e->groups_made];
+
+    p->k = e->k;
+    p->next = e->next;
+    p->at = e->at;
+    p->sx = e->sx;
+    p->fp_went = e->fp_went;
+    p->cp0_went = e->cp0_went;
+    memcpy(p->near_key, e->near_key, sizeof(p->near_key));
+    return (uint16_t)e->groups_made;
+}
+
+void emit_rest(struct emit *e, const struct cold *c)
+{
+    const struct point *p = &e->point[c->point];
+
+    e->k = p->k;
+    find_needs(e);
+    emit_restore(e, c);
+    e->at = p->at;
+    e->sx = p->sx;
+    e->fp_went = p->fp_went;
+    e->cp0_went = p->cp0_went;
+    memcpy(e->near_key, p->near_key, sizeof(e->near_key));
+    e->slot = SLOT_NONE;
+    e->groups = 0;
+    e->next = p->next;
+    e->is_rest = true;
+    e->body_end = (unsigned)e->k->at + e->k->insns - end_insns(e->k);
+    for (; e->at < e->body_end; e->at++)
+        emit_instruction(e);
+    emit_end(e);
+    e->is_rest = false;
 }
 
 /* From outside into a block of a region. */
@@ -757,6 +865,8 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     e->jit = u->jit;
     e->u = u;
     e->colds = e->sites = e->spills = 0;
+    e->groups = e->groups_made = 0;
+    e->is_rest = false;
     e->failed = false;
     e->has_fp = u->has_fp;
     e->near_salt = (uint8_t)(u->block[0].index * 11u);
@@ -772,6 +882,7 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
     if (u->is_region)
         for (unsigned i = 0; i < u->blocks; i++)
             emit_entry(e, (int16_t)i);
+    e->no_groups = true; /* rare code opens no more */
     emit_cold_all(e);
     if (x64_is_used(&e->table))
         emit_indirect_table(e);

@@ -18,6 +18,7 @@ enum val_kind {
     VAL_LOW,   /* the low half is in the home's register */
     VAL_CONST, /* imm */
     VAL_SUM,   /* a + (b << scale) + imm; 0 for a or b: none; homed items */
+    VAL_SHIFT, /* a shifted by `scale`: imm is the enum x64_shift */
     VAL_CMP    /* a cond b, or a cond imm when b is 0 */
 };
 
@@ -25,11 +26,18 @@ struct val {
     uint8_t kind;
     uint8_t a, b;
     uint8_t scale; /* CMP: enum x64_cond */
-    bool is_wide;  /* CMP: of 64 bits */
+    bool is_wide;  /* CMP, SHIFT: of 64 bits */
     int64_t imm;
 };
 
-enum { FIXES_MAX = 8, COLD_MAX = 640, SITES_MAX = 640, SPILLS_MAX = 96 };
+enum {
+    FIXES_MAX = 8,
+    COLD_MAX = 640,
+    SITES_MAX = 640,
+    SPILLS_MAX = 96,
+    GROUPS_MAX = 4, /* at once */
+    GROUPS_UNIT_MAX = 24
+};
 
 /* The last FP operation, whose operands a reader of Cause wants. */
 struct last_fp {
@@ -43,6 +51,8 @@ struct last_fp {
 enum cold_kind {
     COLD_LOAD, /* slow path of a load into `d` */
     COLD_STORE,
+    COLD_PART,   /* near entry of a part of a word, or of two */
+    COLD_GROUP,  /* near entry of a group; or the rest of the block without */
     COLD_BUDGET, /* at the head of a block */
     COLD_HOT,
     COLD_RAISE, /* exception `d` */
@@ -62,10 +72,12 @@ struct cold {
     uint8_t bytes;
     uint8_t scale; /* of an address: base + (index << scale) + disp */
     int8_t reg_base, reg_index, value_reg;
+    int8_t fp_reg; /* of a load: where the value goes as well, or X64_NONE */
     uint16_t site;
-    uint16_t give; /* budget to be given back */
-    int16_t block; /* EDGE: where to, or OUTSIDE */
-    int32_t disp;  /* of the address; EDGE: the word; FAR: bits of the jump */
+    uint16_t give;  /* budget to be given back */
+    uint16_t point; /* GROUP: in emit.point */
+    int16_t block;  /* EDGE: where to, or OUTSIDE */
+    int32_t disp;   /* of the address; EDGE: the word; FAR: bits of the jump */
     uint32_t fp_dirty;
     uint32_t fp_resident;
     uint64_t dirty, resident;
@@ -85,14 +97,33 @@ struct spill {
     struct x64_label label;
 };
 
+/* Accesses by a register that have been tested together (emit_group.c). */
+struct group {
+    uint8_t item, near;
+    bool reads, writes;
+    int32_t low, high; /* displacements */
+};
+
+/* A place from which a block can be written once more. */
+struct point {
+    const struct jit_block *k;
+    int16_t next;
+    unsigned at;
+    uint64_t sx;
+    bool fp_went, cp0_went;
+    uint8_t near_key[ITEMS];
+};
+
 struct emit {
     struct x64_buf *b;
     struct jit *jit;
     struct jit_unit_plan *u;
     const struct jit_block *k;
-    int16_t next; /* block that is written after it, or OUTSIDE */
-    unsigned at;  /* instruction: of u->insn */
-    uint8_t slot; /* enum site_slot of it */
+    int16_t next;      /* block that is written after it, or OUTSIDE */
+    bool is_rest;      /* the block is written once more, elsewhere */
+    unsigned at;       /* instruction: of u->insn */
+    unsigned body_end; /* first one of the block's end */
+    uint8_t slot;      /* enum site_slot of it */
     struct val val[ITEMS];
     uint64_t special; /* items whose val is not HOME */
     uint64_t sx;      /* items whose home has a sign-extended 32-bit number */
@@ -102,10 +133,16 @@ struct emit {
         need[BLOCK_INSNS_MAX + 4]; /* before each instruction of the block */
     struct last_fp last;
     bool fp_went; /* FP may go: seen in this block */
-    bool has_fp;  /* FP registers hold guest values */
-    bool failed;  /* a table is full: the unit is too big */
+    bool cp0_went;
+    bool has_fp; /* FP registers hold guest values */
+    bool failed; /* a table is full: the unit is too big */
     uint8_t near_salt;
-    uint8_t near_def[ITEMS];
+    uint8_t near_key[ITEMS]; /* what an item points to: the same, the same page
+                                in all likelihood */
+    bool no_groups;          /* they made the unit too big, or do not hold */
+    unsigned groups, groups_made;
+    struct group group[GROUPS_MAX];
+    struct point point[GROUPS_UNIT_MAX];
     unsigned colds, sites, spills;
     struct cold cold[COLD_MAX];
     struct jit_site site[SITES_MAX];
@@ -158,6 +195,63 @@ void emit_reload(struct emit *e, unsigned item);
 
 unsigned emit_near(const struct emit *e, unsigned item);
 
+/* --- Addresses (emit_mem.c)
+ * -------------------------------------------------------------- */
+
+/*
+ * A guest address as registers: base + (index << scale) + disp; without
+ * registers disp alone.  `rcx` tells what has to be loaded there before, each
+ * time: an item in memory or a constant.
+ */
+struct address {
+    int8_t base, index;
+    uint8_t scale;
+    int32_t disp;
+    enum { RCX_NOTHING, RCX_ITEM, RCX_CONST, RCX_SUM } rcx;
+    unsigned item, other;
+    int64_t imm;
+    unsigned near;
+};
+
+/* The item + off. */
+struct address emit_address(struct emit *e, unsigned item, int32_t off);
+void emit_load_rcx(struct emit *e, const struct address *a);
+/* The guest's address into rax. */
+void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
+                int32_t disp);
+/* Does the near entry have the page of base + disp, aligned to `bytes`?  Flags:
+ * E.  rax is changed. */
+void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
+                    unsigned bytes, bool is_store);
+/* The same of the entry's other tag, when rax has what was compared. */
+void emit_near_compare(struct emit *e, const struct address *a, bool is_store);
+/* Where the host has the address, once the page is known; rax is in it.  At
+ * `known`, unless NULL, rax has the addend. */
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known);
+/* The word at m into reg, as the instruction extends it. */
+void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
+                     struct x64_mem m);
+/* The item as a store wants it: a register, or X64_NONE for memory and
+ * constants; and the store. */
+int emit_stored(struct emit *e, unsigned item, unsigned bytes);
+void emit_store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
+                      struct x64_mem m);
+
+/* --- Groups (emit_group.c)
+ * --------------------------------------------------------------- */
+
+/* Open one, if the access is the first of several. */
+void emit_look_for_group(struct emit *e, const struct slot *s);
+/* The near entry that has the access's page for sure, or -1. */
+int emit_grouped(struct emit *e, const struct slot *s);
+/* The item changes. */
+void emit_close_groups(struct emit *e, unsigned item);
+void emit_cold_group(struct emit *e, struct cold *c);
+/* emit.c: the present place, and the rest of its block from there, later. */
+uint16_t emit_point_here(struct emit *e);
+void emit_rest(struct emit *e, const struct cold *c);
+
 /* --- Rare code
  * ------------------------------------------------------------------- */
 
@@ -171,6 +265,7 @@ void emit_cold_all(struct emit *e);
 void emit_restore(struct emit *e, const struct cold *c);
 void emit_cold_load(struct emit *e, struct cold *c);
 void emit_cold_store(struct emit *e, struct cold *c);
+void emit_cold_part(struct emit *e, struct cold *c);
 void emit_cold_in_c(struct emit *e, struct cold *c);
 void emit_cold_sign(struct emit *e, struct cold *c);
 void emit_cold_edge(struct emit *e, struct cold *c);
@@ -192,6 +287,10 @@ void emit_trap(struct emit *e, const struct slot *s);
 void emit_op(struct emit *e, const struct slot *s);
 void emit_load(struct emit *e, const struct slot *s);
 void emit_store(struct emit *e, const struct slot *s);
+/* MFC0, DMFC0, MTC0, DMTC0 in line; false: in C. */
+bool emit_cp0(struct emit *e, const struct slot *s);
+/* LWL, SDR and the like in line, perhaps with the next one; false: in C. */
+bool emit_part(struct emit *e, const struct slot *s);
 void emit_fp(struct emit *e, const struct slot *s);
 void emit_fp_op(struct emit *e, const struct slot *s);
 /* In C, with everything stored before. */
@@ -217,6 +316,9 @@ bool emit_fp_homed(const struct emit *e, unsigned index, bool is_double);
 int emit_fp_use(struct emit *e, unsigned index, bool is_double, int scratch);
 /* Double register `index` is about to be written. */
 void emit_fp_begin_def(struct emit *e, unsigned index);
+/* A register's new value is in vector register `reg`; a single's other half
+ * stays. */
+void emit_fp_put(struct emit *e, unsigned index, bool is_double, int reg);
 /* Bits to and from a general register. */
 void emit_fp_put_bits(struct emit *e, unsigned index, bool is_double, int reg);
 void emit_fp_get_bits(struct emit *e, unsigned index, bool is_double, int reg);

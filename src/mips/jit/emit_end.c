@@ -50,7 +50,7 @@ static void follow(struct emit *e, int16_t succ, int32_t word, unsigned unrun)
     if (succ == OUTSIDE) {
         emit_spill(e);
         go_to_word(e, word);
-    } else if (e->next != succ) {
+    } else if (e->next != succ || e->is_rest) {
         x64_jump(e->b, &e->u->block[succ].label);
     }
 }
@@ -431,26 +431,25 @@ static void by_register(struct emit *e, const struct slot *s)
         x64_jump_to(e->b, e->jit->routines.jump);
         return;
     }
-    if (!is_saved)
-        x64_store(e->b, X64_64, CPU_AT(jit.target), X64_RAX);
+    /* Its number among the table's words; what is not aligned is far too big.
+     */
     x64_alu_load(e->b, X64_SUB, X64_64, X64_RAX, CPU_AT(jit.vpage));
-    x64_alu_imm(e->b, X64_SUB, X64_64, X64_RAX,
-                (int32_t)(4 * e->u->table_first));
-    x64_alu_imm(e->b, X64_CMP, X64_64, X64_RAX,
-                (int32_t)(4 * (e->u->table_words - 1)));
+    if (e->u->table_first)
+        x64_alu_imm(e->b, X64_SUB, X64_64, X64_RAX,
+                    (int32_t)(4 * e->u->table_first));
+    x64_shift_imm(e->b, X64_ROR, X64_64, X64_RAX, 2);
+    x64_alu_imm(e->b, X64_CMP, X64_64, X64_RAX, (int32_t)e->u->table_words - 1);
     x64_jcc(e->b, X64_A, &e->out);
-    x64_test_imm(e->b, X64_32, X64_RAX, 3);
-    x64_jcc(e->b, X64_NE, &e->out);
     if (x64_room(e->b)) { /* lea rcx, [rip + table] */
         x64_u8(e->b, 0x48);
         x64_u8(e->b, 0x8d);
         x64_u8(e->b, 0x0d);
         x64_chain(e->b, &e->table);
     }
-    x64_jump_mem(e->b, x64_sum(X64_RCX, X64_RAX, 1, 0));
+    x64_jump_mem(e->b, x64_sum(X64_RCX, X64_RAX, 3, 0));
 }
 
-/* A jump by register to no block of ours: cpu->jit.target has it. */
+/* A jump by register to no block of ours: rax has its number. */
 static void emit_out(struct emit *e)
 {
     x64_put(e->b, &e->out);
@@ -459,7 +458,10 @@ static void emit_out(struct emit *e)
     e->fp_dirty = e->u->fp_indirect_dirty;
     e->last.pending = FPU_NONE;
     emit_spill(e);
-    x64_load(e->b, X64_64, X64_RAX, CPU_AT(jit.target));
+    x64_shift_imm(e->b, X64_ROL, X64_64, X64_RAX, 2);
+    x64_alu_imm(e->b, X64_ADD, X64_64, X64_RAX,
+                (int32_t)(4 * e->u->table_first));
+    x64_alu_load(e->b, X64_ADD, X64_64, X64_RAX, CPU_AT(jit.vpage));
     x64_jump_to(e->b, e->jit->routines.jump);
 }
 
@@ -492,6 +494,11 @@ static void end_in_c(struct emit *e)
     emit_spill(e);
     site = emit_site(e);
     emit_point(e, site);
+    if (e->u->insn[e->at].op == OP_SYSCALL) {
+        x64_mov_imm(e->b, X64_RAX, EXC_SYS);
+        x64_jump_to(e->b, e->jit->routines.raise);
+        return;
+    }
     x64_jump_to(e->b, e->jit->routines.op_end);
 }
 
@@ -589,6 +596,12 @@ void emit_cold_all(struct emit *e)
             break;
         case COLD_STORE:
             emit_cold_store(e, c);
+            break;
+        case COLD_PART:
+            emit_cold_part(e, c);
+            break;
+        case COLD_GROUP:
+            emit_cold_group(e, c);
             break;
         case COLD_BUDGET:
             cold_budget(e, c);

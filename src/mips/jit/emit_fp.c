@@ -63,8 +63,7 @@ static void home_written(struct emit *e, unsigned d)
     e->fp_dirty |= UINT32_C(1) << d;
 }
 
-/* The result in `reg` becomes the register's value. */
-static void put(struct emit *e, unsigned index, bool is_double, int reg)
+void emit_fp_put(struct emit *e, unsigned index, bool is_double, int reg)
 {
     unsigned d = double_of(index, is_double);
     int h;
@@ -92,7 +91,7 @@ void emit_fp_put_bits(struct emit *e, unsigned index, bool is_double, int reg)
         home_written(e, index);
     } else {
         x64_movq_to_vector(e->b, w, XMM0, reg);
-        put(e, index, false, XMM0);
+        emit_fp_put(e, index, false, XMM0);
     }
 }
 
@@ -220,7 +219,7 @@ static void check_nan(struct emit *e, bool is_double, int reg, struct cold *c)
 static void finish(struct emit *e, unsigned d, bool is_double, int reg)
 {
     emit_fp_begin_def(e, double_of(d, is_double));
-    put(e, d, is_double, reg);
+    emit_fp_put(e, d, is_double, reg);
 }
 
 /* --- Arithmetic
@@ -403,7 +402,7 @@ static void from_int(struct emit *e, const struct slot *s, unsigned kind,
     x64_rr(e->b, X64_FP_FROM_INT | scalar(to_double), is_long ? X64_64 : X64_32,
            XMM0, X64_RAX);
     emit_fp_begin_def(e, d);
-    put(e, s->d, to_double, XMM0);
+    emit_fp_put(e, s->d, to_double, XMM0);
 }
 
 /* roundss, roundsd: by its own mode.  With ROUND_QUIETLY inexact is not told.
@@ -565,7 +564,7 @@ static void move(struct emit *e, unsigned d, unsigned a, bool is_double)
         return;
     from = emit_fp_use(e, a, is_double, XMM0);
     emit_fp_begin_def(e, double_of(d, is_double));
-    put(e, d, is_double, from);
+    emit_fp_put(e, d, is_double, from);
 }
 
 /* Passed over when the condition does not hold; the flags are there. */
@@ -579,7 +578,7 @@ static void move_if(struct emit *e, const struct slot *s, bool is_double,
     from = emit_fp_homed(e, s->a, is_double)
                ? e->u->fp_home[double_of(s->a, is_double)]
                : emit_fp_use(e, s->a, is_double, XMM0);
-    put(e, s->d, is_double, from);
+    emit_fp_put(e, s->d, is_double, from);
     x64_put(e->b, &skip);
 }
 

@@ -7,22 +7,7 @@
  */
 #include "mips/jit/emit.h"
 
-enum { SINK = 32 };
-
-/*
- * A guest address as registers: base + (index << scale) + disp; without
- * registers disp alone.  `rcx` tells what has to be loaded there before, each
- * time: an item in memory or a constant.
- */
-struct address {
-    int8_t base, index;
-    uint8_t scale;
-    int32_t disp;
-    enum { RCX_NOTHING, RCX_ITEM, RCX_CONST, RCX_SUM } rcx;
-    unsigned item, other;
-    int64_t imm;
-    unsigned near;
-};
+enum { SINK = 32, XMM0 = 0 };
 
 static bool fits32(int64_t v)
 {
@@ -30,7 +15,7 @@ static bool fits32(int64_t v)
 }
 
 /* The item + off, or item + other (indexed FP accesses). */
-static struct address address_of(struct emit *e, unsigned item, int32_t off)
+struct address emit_address(struct emit *e, unsigned item, int32_t off)
 {
     struct address a = {
         X64_NONE, X64_NONE, 0, off, RCX_NOTHING, item, 0, 0, 0
@@ -80,11 +65,11 @@ static struct address address_sum(struct emit *e, unsigned item, unsigned other)
     int64_t c;
 
     if (emit_const(e, other, &c) && fits32(c))
-        return address_of(e, item, (int32_t)c);
+        return emit_address(e, item, (int32_t)c);
     if (emit_const(e, item, &c) && fits32(c))
-        return address_of(e, other, (int32_t)c);
+        return emit_address(e, other, (int32_t)c);
     emit_make(e, other);
-    a = address_of(e, item, 0);
+    a = emit_address(e, item, 0);
     if (a.index == X64_NONE && a.base != X64_NONE && emit_homed(e, other)) {
         a.index = (int8_t)emit_use64(e, other, X64_RAX);
         return a;
@@ -113,7 +98,7 @@ static void item_to_rcx(struct emit *e, unsigned item, bool add)
         x64_load(e->b, X64_64, X64_RCX, item_mem(item));
 }
 
-static void load_rcx(struct emit *e, const struct address *a)
+void emit_load_rcx(struct emit *e, const struct address *a)
 {
     if (a->rcx == RCX_SUM) {
         item_to_rcx(e, a->item, false);
@@ -125,9 +110,8 @@ static void load_rcx(struct emit *e, const struct address *a)
         x64_mov_imm(e->b, X64_RCX, (uint64_t)a->imm);
 }
 
-/* The guest's address into rax. */
-static void whole(struct x64_buf *b, int base, int index, unsigned scale,
-                  int32_t disp)
+void emit_whole(struct x64_buf *b, int base, int index, unsigned scale,
+                int32_t disp)
 {
     if (base == X64_NONE)
         x64_mov_imm(b, X64_RAX, (uint64_t)(int64_t)disp);
@@ -145,6 +129,45 @@ static struct x64_mem near_mem(int32_t table, unsigned near)
     return x64_at((enum x64_reg)REG_TABLE, table + (int32_t)(8 * near));
 }
 
+void emit_near_test(struct emit *e, const struct address *a, int32_t disp,
+                    unsigned bytes, bool is_store)
+{
+    struct x64_mem tag = near_mem(
+        is_store ? TABLE_DISP(near.wtag) : TABLE_DISP(near.rtag), a->near);
+    int32_t mask = (int32_t)PAGE_MASK | (int32_t)(bytes - 1);
+    struct x64_buf *b = e->b;
+
+    if (a->base == X64_NONE) {
+        x64_alu_store_imm(b, X64_CMP, X64_64, tag, disp & mask);
+        return;
+    }
+    emit_whole(b, a->base, a->index, a->scale, disp);
+    x64_alu_imm(b, X64_AND, X64_64, X64_RAX, mask);
+    x64_alu_load(b, X64_CMP, X64_64, X64_RAX, tag);
+}
+
+void emit_near_compare(struct emit *e, const struct address *a, bool is_store)
+{
+    x64_alu_load(
+        e->b, X64_CMP, X64_64, X64_RAX,
+        near_mem(is_store ? TABLE_DISP(near.wtag) : TABLE_DISP(near.rtag),
+                 a->near));
+}
+
+struct x64_mem emit_host_place(struct emit *e, const struct address *a,
+                               struct x64_label *known)
+{
+    x64_load(e->b, X64_64, X64_RAX, near_mem(TABLE_DISP(near.addend), a->near));
+    if (known)
+        x64_put(e->b, known);
+    if (a->base == X64_NONE)
+        return x64_at(X64_RAX, a->disp);
+    if (a->index == X64_NONE)
+        return x64_sum(X64_RAX, (enum x64_reg)a->base, 0, a->disp);
+    x64_alu(e->b, X64_ADD, X64_64, X64_RAX, a->base);
+    return x64_sum(X64_RAX, (enum x64_reg)a->index, a->scale, a->disp);
+}
+
 /*
  * Test the near entry; where the page is, is in rax then.  Returns the host's
  * place as an operand.
@@ -152,32 +175,25 @@ static struct x64_mem near_mem(int32_t table, unsigned near)
 static struct x64_mem check(struct emit *e, const struct address *a,
                             unsigned bytes, bool is_store, struct cold *c)
 {
-    struct x64_mem tag = near_mem(
-        is_store ? TABLE_DISP(near.wtag) : TABLE_DISP(near.rtag), a->near);
-    int32_t mask = (int32_t)PAGE_MASK | (int32_t)(bytes - 1);
-    struct x64_buf *b = e->b;
-
-    x64_put(b, &c->again);
-    load_rcx(e, a);
+    /* Rare code comes back with the addend, but without what rcx was. */
+    if (a->rcx)
+        x64_put(e->b, &c->again);
+    emit_load_rcx(e, a);
     c->reg_base = a->base;
     c->reg_index = a->index;
     c->scale = a->scale;
     c->disp = a->disp;
-    if (a->base == X64_NONE) {
-        x64_alu_store_imm(b, X64_CMP, X64_64, tag, a->disp & mask);
-    } else {
-        whole(b, a->base, a->index, a->scale, a->disp);
-        x64_alu_imm(b, X64_AND, X64_64, X64_RAX, mask);
-        x64_alu_load(b, X64_CMP, X64_64, X64_RAX, tag);
-    }
-    x64_jcc(b, X64_NE, &c->at);
-    x64_load(b, X64_64, X64_RAX, near_mem(TABLE_DISP(near.addend), a->near));
-    if (a->base == X64_NONE)
-        return x64_at(X64_RAX, a->disp);
-    if (a->index == X64_NONE)
-        return x64_sum(X64_RAX, (enum x64_reg)a->base, 0, a->disp);
-    x64_alu(b, X64_ADD, X64_64, X64_RAX, a->base);
-    return x64_sum(X64_RAX, (enum x64_reg)a->index, a->scale, a->disp);
+    emit_near_test(e, a, a->disp, bytes, is_store);
+    x64_jcc(e->b, X64_NE, &c->at);
+    return emit_host_place(e, a, a->rcx ? NULL : &c->again);
+}
+
+/* The place of an access whose group has been tested. */
+static struct x64_mem place_in(struct emit *e, struct address *a, int near)
+{
+    a->near = (unsigned)near;
+    emit_load_rcx(e, a);
+    return emit_host_place(e, a, NULL);
 }
 
 static bool is_big(const struct emit *e)
@@ -208,9 +224,8 @@ static enum done load_done(const struct emit *e, unsigned op)
     }
 }
 
-/* The word at m into reg, as the instruction extends it. */
-static void load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
-                       struct x64_mem m)
+void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
+                     struct x64_mem m)
 {
     bool swap = is_big(e), movbe = e->jit->features & X64_HAS_MOVBE;
     struct x64_buf *b = e->b;
@@ -260,13 +275,22 @@ void emit_load(struct emit *e, const struct slot *s)
 {
     unsigned bytes = jit_op_info[s->op].bytes;
     bool sink = s->d == SINK;
+    int near, reg = X64_RAX;
     struct address a;
     struct cold *c;
-    int reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
     if (!sink)
         emit_begin_def(e, s->d);
-    a = address_of(e, s->a, s->imm);
+    a = emit_address(e, s->a, s->imm);
+    if (near >= 0) {
+        reg = sink ? X64_RAX : emit_def(e, s->d);
+        emit_load_value(e, s->op, bytes, reg, place_in(e, &a, near));
+        if (!sink)
+            emit_done(e, s->d, reg, load_done(e, s->op));
+        return;
+    }
     c = emit_cold(e, COLD_LOAD);
     c->site = (uint16_t)emit_site(e);
     e->site[c->site].near = (uint8_t)a.near;
@@ -274,7 +298,7 @@ void emit_load(struct emit *e, const struct slot *s)
     c->op = s->op;
     reg = sink ? X64_RAX : emit_def(e, s->d);
     c->value_reg = (int8_t)reg;
-    load_value(e, s->op, bytes, reg, check(e, &a, bytes, false, c));
+    emit_load_value(e, s->op, bytes, reg, check(e, &a, bytes, false, c));
     x64_put(e->b, &c->back);
     if (!sink)
         emit_done(e, s->d, reg, load_done(e, s->op));
@@ -341,9 +365,8 @@ static struct x64_mem in_rax(struct x64_buf *b, struct x64_mem m)
     return x64_at(X64_RAX, 0);
 }
 
-/* The item's value is in `reg`, or in memory when that is X64_NONE. */
-static void store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
-                        struct x64_mem m)
+void emit_store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
+                      struct x64_mem m)
 {
     enum x64_width w = bytes == 8 ? X64_64 : X64_32;
     bool swap = is_big(e) && bytes > 1;
@@ -374,9 +397,7 @@ static void store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
     }
 }
 
-/* The item as a store wants it: a register, or X64_NONE for memory and
- * constants. */
-static int stored(struct emit *e, unsigned item, unsigned bytes)
+int emit_stored(struct emit *e, unsigned item, unsigned bytes)
 {
     int64_t v;
 
@@ -393,17 +414,26 @@ static int stored(struct emit *e, unsigned item, unsigned bytes)
 void emit_store(struct emit *e, const struct slot *s)
 {
     unsigned bytes = jit_op_info[s->op].bytes;
-    int reg = stored(e, s->b, bytes);
-    struct address a = address_of(e, s->a, s->imm);
-    struct cold *c = emit_cold(e, COLD_STORE);
+    struct address a;
+    struct cold *c;
+    int near, reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    reg = emit_stored(e, s->b, bytes);
+    a = emit_address(e, s->a, s->imm);
+    if (near >= 0) {
+        emit_store_value(e, s->b, reg, bytes, place_in(e, &a, near));
+        return;
+    }
+    c = emit_cold(e, COLD_STORE);
     c->site = (uint16_t)emit_site(e);
     e->site[c->site].near = (uint8_t)a.near;
     c->bytes = (uint8_t)bytes;
     c->op = s->op;
     c->d = s->b;
     c->value_reg = (int8_t)reg;
-    store_value(e, s->b, reg, bytes, check(e, &a, bytes, true, c));
+    emit_store_value(e, s->b, reg, bytes, check(e, &a, bytes, true, c));
     x64_put(e->b, &c->back);
 }
 
@@ -415,7 +445,21 @@ static struct address fp_address(struct emit *e, const struct slot *s,
                                  bool is_indexed)
 {
     return is_indexed ? address_sum(e, s->a, s->b)
-                      : address_of(e, s->a, s->imm);
+                      : emit_address(e, s->a, s->imm);
+}
+
+/* Is the register's byte order changed in a vector register? */
+static bool by_vector(const struct emit *e, unsigned index, bool is_double)
+{
+    return emit_fp_homed(e, index, is_double) &&
+           (!is_big(e) || e->jit->features & X64_HAS_SSE41);
+}
+
+static struct x64_mem swap_mask(const struct emit *e, bool is_double)
+{
+    const struct jit_constants *k = e->jit->constants;
+
+    return x64_rip(is_double ? k->swap_d : k->swap_s);
 }
 
 /*
@@ -427,21 +471,42 @@ void emit_load_fp(struct emit *e, const struct slot *s)
     bool is_double = jit_op_info[s->op].is_double;
     bool is_indexed = s->op == OP_LWXC1 || s->op == OP_LDXC1;
     unsigned bytes = is_double ? 8 : 4;
-    struct address a = fp_address(e, s, is_indexed);
-    struct cold *c;
+    struct address a;
+    struct cold *c = NULL;
     struct x64_mem m;
+    int near, reg;
 
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    a = fp_address(e, s, is_indexed);
     emit_fp_begin_def(e, is_double ? s->d : s->d / 2u);
-    c = emit_cold(e, COLD_LOAD);
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].near = (uint8_t)a.near;
-    c->bytes = (uint8_t)bytes;
-    c->op = s->op;
-    c->value_reg = X64_RAX;
-    m = check(e, &a, bytes, false, c);
-    load_value(e, is_double ? OP_LD : OP_LWU, bytes, X64_RAX, m);
-    x64_put(e->b, &c->back);
-    emit_fp_put_bits(e, s->d, is_double, X64_RAX);
+    if (near >= 0) {
+        m = place_in(e, &a, near);
+    } else {
+        c = emit_cold(e, COLD_LOAD);
+        c->site = (uint16_t)emit_site(e);
+        e->site[c->site].near = (uint8_t)a.near;
+        c->bytes = (uint8_t)bytes;
+        c->op = s->op;
+        c->value_reg = X64_RAX;
+        m = check(e, &a, bytes, false, c);
+    }
+    if (!by_vector(e, s->d, is_double)) {
+        emit_load_value(e, is_double ? OP_LD : OP_LWU, bytes, X64_RAX, m);
+        if (c)
+            x64_put(e->b, &c->back);
+        emit_fp_put_bits(e, s->d, is_double, X64_RAX);
+        return;
+    }
+    reg = is_double ? e->u->fp_home[s->d] : XMM0;
+    x64_fp_load(e->b, is_double, reg, m);
+    if (is_big(e))
+        x64_shuffle(e->b, reg, swap_mask(e, is_double));
+    if (c) {
+        c->fp_reg = (int8_t)reg;
+        x64_put(e->b, &c->back);
+    }
+    emit_fp_put(e, s->d, is_double, reg);
 }
 
 void emit_store_fp(struct emit *e, const struct slot *s)
@@ -449,24 +514,38 @@ void emit_store_fp(struct emit *e, const struct slot *s)
     bool is_double = jit_op_info[s->op].is_double;
     bool is_indexed = s->op == OP_SWXC1 || s->op == OP_SDXC1;
     unsigned bytes = is_double ? 8 : 4;
-    struct address a = fp_address(e, s, is_indexed);
-    struct cold *c = emit_cold(e, COLD_STORE);
+    struct address a;
+    struct cold *c = NULL;
     struct x64_mem m;
+    int near;
 
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].near = (uint8_t)a.near;
-    c->bytes = (uint8_t)bytes;
-    c->op = s->op;
-    c->d = s->d;
-    m = check(e, &a, bytes, true, c);
+    emit_look_for_group(e, s);
+    near = emit_grouped(e, s);
+    a = fp_address(e, s, is_indexed);
+    if (near >= 0) {
+        m = place_in(e, &a, near);
+    } else {
+        c = emit_cold(e, COLD_STORE);
+        c->site = (uint16_t)emit_site(e);
+        e->site[c->site].near = (uint8_t)a.near;
+        c->bytes = (uint8_t)bytes;
+        c->op = s->op;
+        c->d = s->d;
+        m = check(e, &a, bytes, true, c);
+    }
     if (!is_big(e) && emit_fp_homed(e, s->d, is_double)) {
         x64_fp_store(e->b, is_double, m, emit_fp_use(e, s->d, is_double, 0));
+    } else if (by_vector(e, s->d, is_double)) {
+        x64_movaps(e->b, XMM0, emit_fp_use(e, s->d, is_double, XMM0));
+        x64_shuffle(e->b, XMM0, swap_mask(e, is_double));
+        x64_fp_store(e->b, is_double, m, XMM0);
     } else {
         m = in_rax(e->b, m);
         emit_fp_get_bits(e, s->d, is_double, X64_RCX);
         store_by_rcx(e, bytes, m);
     }
-    x64_put(e->b, &c->back);
+    if (c)
+        x64_put(e->b, &c->back);
 }
 
 /* --- Behind
@@ -480,7 +559,7 @@ static unsigned log2_bytes(unsigned bytes)
 
 static void cold_address(struct emit *e, const struct cold *c)
 {
-    whole(e->b, c->reg_base, c->reg_index, c->scale, c->disp);
+    emit_whole(e->b, c->reg_base, c->reg_index, c->scale, c->disp);
 }
 
 void emit_cold_load(struct emit *e, struct cold *c)
@@ -494,7 +573,10 @@ void emit_cold_load(struct emit *e, struct cold *c)
     x64_call_to(b, e->jit->routines.load[e->has_fp][log2_bytes(c->bytes)]);
     x64_jcc(b, X64_E, &c->again);
     x64_jcc(b, X64_B, &out);
-    if (c->bytes == 8 || c->op == OP_LWC1 || c->op == OP_LWXC1) {
+    if (c->fp_reg != X64_NONE)
+        x64_movq_to_vector(b, c->bytes == 8 ? X64_64 : X64_32, c->fp_reg,
+                           X64_RAX);
+    else if (c->bytes == 8 || c->op == OP_LWC1 || c->op == OP_LWXC1) {
         if (reg != X64_RAX)
             x64_mov(b, X64_64, reg, X64_RAX);
     } else if (c->bytes == 4) {

@@ -75,6 +75,9 @@ static unsigned flags_of(const struct slot *s)
     case OP_LL:
     case OP_SC:
         return OPF_EXIT | OPF_C;
+    case OP_MTC0:
+    case OP_DMTC0:
+        return OPF_EXIT | OPF_C | (jit_cp0_write_is_plain(s->a) ? 0 : OPF_END);
     case OP_SYSCALL:
     case OP_BREAK:
     case OP_RESERVED:
@@ -82,8 +85,6 @@ static unsigned flags_of(const struct slot *s)
     case OP_COP1_E:
     case OP_COP1X_RI:
     case OP_COP2:
-    case OP_MTC0:
-    case OP_DMTC0:
     case OP_MTP:
     case OP_TLBR:
     case OP_TLBWI:

@@ -132,7 +132,8 @@ struct jit_routines {
     const uint8_t *raise;      /* exception rcx */
     const uint8_t *load[2][4]; /* [saves FP registers][log2 of bytes] */
     const uint8_t *store[2][4];
-    const uint8_t *op; /* any operation, in C */
+    const uint8_t *fill[2]; /* [store] the near entry, from the access table */
+    const uint8_t *op;      /* any operation, in C */
     const uint8_t *op_fp;
     const uint8_t *op_end; /* the same; then dispatch */
     const uint8_t *fp_go;  /* FP operations come */
@@ -143,8 +144,11 @@ enum { MISS_BYTES = 10 };
 
 /* Lies with the routines: code reaches it. */
 struct jit_constants {
-    uint32_t sign_s[4]; /* 16 bytes, aligned: operands of xorps */
+    /* 16 bytes, aligned: operands of xorps and pshufb. */
+    uint32_t sign_s[4];
     uint64_t sign_d[2];
+    uint8_t swap_s[16];
+    uint8_t swap_d[16];
     uint64_t infinity_d; /* without its sign, shifted left by 1 */
     uint64_t one_d;
     uint32_t one_s;

@@ -157,7 +157,7 @@ static void make_dispatch(struct jit_routines *r, struct x64_buf *b)
     x64_alu_imm(b, X64_AND, X64_64, X64_RDX, (int32_t)PAGE_MASK | 3);
     x64_mov(b, X64_32, X64_RCX, X64_RAX);
     x64_shift_imm(b, X64_SHR, X64_32, X64_RCX, PAGE_BITS - LOG2_JUMP);
-    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (FETCH_ENTRIES - 1) << LOG2_JUMP);
+    x64_alu_imm(b, X64_AND, X64_32, X64_RCX, (JUMP_ENTRIES - 1) << LOG2_JUMP);
     x64_alu_load(
         b, X64_CMP, X64_64, X64_RDX,
         x64_sum((enum x64_reg)REG_TABLE, X64_RCX, 0, TABLE_DISP(jump[0].tag)));
@@ -230,8 +230,9 @@ static void make_budget(struct jit_routines *r, struct x64_buf *b)
 
 /*
  * Take the access table's entry for the address in rax into the near entry of
- * the site in rcx, if its tag at `tag` has the page.  Then ZF is set and this
- * returns; else it goes on at `other`.  rdx and rsi have been saved.
+ * the site in rcx, if its tag at `tag` has the page.  Then ZF is set, rax is
+ * the addend, and this returns; else it goes on at `other`.  rdx and rsi have
+ * been saved.
  */
 static void try_table(struct x64_buf *b, int32_t tag, struct x64_label *other)
 {
@@ -264,15 +265,40 @@ static void try_table(struct x64_buf *b, int32_t tag, struct x64_label *other)
     x64_store(b, X64_64,
               x64_sum((enum x64_reg)base, X64_RCX, 3, TABLE_DISP(near.addend)),
               X64_RSI);
+    x64_mov(b, X64_64, X64_RCX, X64_RAX);
+    x64_shift_imm(b, X64_SHR, X64_64, X64_RCX, PAGE_BITS);
+    x64_mov_imm(b, X64_RAX, 1);
+    x64_shift_cl(b, X64_SHL, X64_64, X64_RAX);
+    x64_alu_store(b, X64_OR, X64_64,
+                  x64_at((enum x64_reg)base, TABLE_DISP(near.pages)), X64_RAX);
+    x64_mov(b, X64_64, X64_RAX, X64_RSI);
     x64_pop(b, X64_RSI);
     x64_pop(b, X64_RDX);
     x64_zero(b, X64_RCX);
     x64_ret(b);
 }
 
+/* Fill the near entry of the site in rcx for an address in rax.  ZF: it is. */
+static const uint8_t *make_fill(struct x64_buf *b, bool is_store)
+{
+    struct x64_label other = { 0 };
+    const uint8_t *start = begin(b);
+
+    x64_push(b, X64_RDX);
+    x64_push(b, X64_RSI);
+    try_table(b, is_store ? TABLE_DISP(data[0].wtag) : TABLE_DISP(data[0].rtag),
+              &other);
+    x64_put(b, &other);
+    x64_pop(b, X64_RSI);
+    x64_pop(b, X64_RDX);
+    x64_test(b, X64_64, X64_RSP, X64_RSP);
+    x64_ret(b);
+    return start;
+}
+
 /*
  * The near entry did not serve a load or store at rax; rcx is its site.
- *   ZF  the near entry has been filled: try again
+ *   ZF  the near entry has been filled, and rax is its addend
  *   CF  it was not done, or things have to be looked at after it: resume
  *   else it is done, and rax what was loaded
  */
@@ -382,6 +408,10 @@ static void make_constants(struct jit *jit, struct x64_buf *b)
     *k = (struct jit_constants){
         .sign_s = { 0x80000000 },
         .sign_d = { UINT64_C(1) << 63 },
+        .swap_s = { 3, 2, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                    0x80, 0x80, 0x80, 0x80 },
+        .swap_d = { 7, 6, 5, 4, 3, 2, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                    0x80, 0x80 },
         .infinity_d = UINT64_C(0xffe0000000000000),
         .one_d = UINT64_C(0x3ff0000000000000),
         .one_s = 0x3f800000,
@@ -409,6 +439,8 @@ int jit_routines_make(struct jit *jit)
             r->load[fp][log2] = make_access(&b, false, fp, log2);
             r->store[fp][log2] = make_access(&b, true, fp, log2);
         }
+    r->fill[0] = make_fill(&b, false);
+    r->fill[1] = make_fill(&b, true);
     r->op = make_op(&b, false, jit_do_op);
     r->op_fp = make_op(&b, true, jit_do_op);
     r->fp_go = make_op(&b, true, jit_do_fp_go);

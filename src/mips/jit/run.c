@@ -71,18 +71,29 @@ static uint32_t stop(struct mips_cpu *cpu, const struct jit_site *site,
     return 1;
 }
 
+/* May the code go on behind the site?  It may count on near entries that were
+ * there (emit_group.c). */
+static bool may_go_on(const struct mips_cpu *cpu, enum mips_result result,
+                      const struct access_table *table, uint32_t drops)
+{
+    return result == RES_OK && !cpu->resync && cpu->table == table &&
+           table->near.drops == drops;
+}
+
 /* --- Loads and stores
  * ------------------------------------------------------------------ */
 
 uint32_t jit_do_load(struct mips_cpu *cpu, uint64_t va,
                      const struct jit_site *site, uint32_t bytes)
 {
+    const struct access_table *table = cpu->table;
+    uint32_t drops = table->near.drops;
     enum mips_result result;
 
     begin_site(cpu, site);
     result = mips_load_memory(cpu, va, bytes, &cpu->jit.value, &cpu->jit.gpa);
     fp_again(cpu, site);
-    if (likely(result == RES_OK && !cpu->resync))
+    if (likely(may_go_on(cpu, result, table, drops)))
         return 0;
     return stop(cpu, site, result);
 }
@@ -90,12 +101,14 @@ uint32_t jit_do_load(struct mips_cpu *cpu, uint64_t va,
 uint32_t jit_do_store(struct mips_cpu *cpu, uint64_t va,
                       const struct jit_site *site, uint32_t bytes)
 {
+    const struct access_table *table = cpu->table;
+    uint32_t drops = table->near.drops;
     enum mips_result result;
 
     begin_site(cpu, site);
     result = mips_store_memory(cpu, va, bytes, cpu->jit.value, &cpu->jit.gpa);
     fp_again(cpu, site);
-    if (likely(result == RES_OK && !cpu->resync))
+    if (likely(may_go_on(cpu, result, table, drops)))
         return 0;
     return stop(cpu, site, result);
 }
@@ -197,12 +210,14 @@ uint32_t jit_do_resume(struct mips_cpu *cpu)
  * or there is a reason to look. */
 uint32_t jit_do_op(struct mips_cpu *cpu, const struct jit_site *site)
 {
+    const struct access_table *table = cpu->table;
+    uint32_t drops = table->near.drops;
     enum mips_result result;
 
     begin_site(cpu, site);
     result = mips_do_op(cpu, &site->insn);
     fp_again(cpu, site);
-    if (likely(result == RES_OK && !cpu->resync))
+    if (likely(may_go_on(cpu, result, table, drops)))
         return 0;
     return stop(cpu, site, result);
 }
@@ -280,7 +295,7 @@ enum found { FOUND, FOUND_EXCEPTION, FOUND_LEAVE, FOUND_INTERPRET };
 
 static struct jump_entry *jump_of(struct mips_cpu *cpu, uint64_t va)
 {
-    return &cpu->table->jump[va >> PAGE_BITS & (FETCH_ENTRIES - 1)];
+    return &cpu->table->jump[va >> PAGE_BITS & (JUMP_ENTRIES - 1)];
 }
 
 static enum found fetch(struct mips_cpu *cpu)

@@ -133,6 +133,9 @@ struct jit_unit_plan {
 void jit_plan_block(struct jit_unit_plan *u, unsigned index, unsigned max);
 void jit_plan_region(struct jit_unit_plan *u, unsigned index);
 
+/* emit_cp0.c: a write of the register changes nothing but it. */
+bool jit_cp0_write_is_plain(unsigned reg);
+
 /* enum op_flag of an instruction in this unit. */
 unsigned jit_op_flags(const struct jit_unit_plan *u, const struct slot *s);
 
