@@ -33,6 +33,7 @@ libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/*/lib/linux
 clang-format-14:clang-format-14
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
 gcc-s390x-linux-gnu:s390x-linux-gnu-gcc
+spin:spin
 "
 bench="
 qemu-system-mips:qemu-system-mips64

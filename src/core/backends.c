@@ -66,6 +66,7 @@ static void machine_account(void *ctx, int64_t bytes)
     struct disco_machine *m = ctx;
 
     add_relaxed(&m->engine_bytes, (uint64_t)bytes);
+    add_relaxed(&m->mapped_bytes, (uint64_t)bytes);
 }
 
 static disco_status begin(struct disco_machine *m, struct backend *b)

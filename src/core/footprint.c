@@ -51,6 +51,7 @@ static uint64_t monitor_bytes(struct disco_machine *m)
     for (node = 0; node < m->mem.frames.nodes; node++)
         frames += m->mem.frames.pool[node].present * CHUNK_FRAMES * PAGE_BYTES;
     mem_unlock(&m->mem);
+    held += load_relaxed(&m->mapped_bytes);
     frames += load_relaxed(&m->engine_bytes);
     return held > frames ? held - frames : 0;
 }

@@ -56,7 +56,8 @@ struct disco_machine {
     uint32_t kicks;         /* atomic: counts disco_vcpu_kick */
     struct disco_vm *vms;
     uint32_t vm_count;
-    uint64_t engine_bytes;     /* atomic: allocated by backends */
+    uint64_t engine_bytes;     /* atomic: of backends, allocated or not */
+    uint64_t mapped_bytes;     /* atomic: ... of that, not allocated */
     uint32_t vm_serial;        /* for default names */
     struct backend **backends; /* owned */
     uint32_t backend_count;

@@ -113,7 +113,10 @@ static disco_status check_near(struct mips_cpu *cpu, const struct near_table *n,
 
     for (unsigned i = 0; i < NEAR_ENTRIES && !status; i++) {
         uint64_t tag[3] = { n->rtag[i], n->wtag[i], NO_TAG };
+        uint64_t page = n->rtag[i] & n->wtag[i];
 
+        if (page != NO_TAG && !(n->pages >> (page >> PAGE_BITS & 63) & 1))
+            return bad(err, page, "near table holds a page that it hides");
         status = check_tags(cpu, tag, n->addend[i], UINT64_MAX, err);
     }
     return status;
@@ -148,7 +151,7 @@ static disco_status check_table(struct mips_cpu *cpu,
     }
     for (unsigned i = 0; i < FETCH_ENTRIES && !status; i++)
         status = check_fetch(cpu, &t->fetch[i], err);
-    for (unsigned i = 0; i < FETCH_ENTRIES && !status; i++)
+    for (unsigned i = 0; i < JUMP_ENTRIES && !status; i++)
         status = check_jump(cpu, t, &t->jump[i], err);
     return status;
 }

@@ -137,7 +137,7 @@ static void run_program(struct holder *h, enum model_program what, uint64_t gpa,
     assert_int_equal(e.reason, DISCO_EXIT_BREAK);
 }
 
-static void hold(struct holder *h, uint32_t kind)
+static void hold(struct holder *h, uint32_t kind, uint32_t engine)
 {
     struct fixture_config c = { .nodes = 2, .cpus = 2 };
     uint8_t code[MODEL_CODE_BYTES], snippet[SNIPPET_BYTES];
@@ -151,6 +151,8 @@ static void hold(struct holder *h, uint32_t kind)
     assert_int_equal(
         disco_mem_write(h->f.vm, SNIPPET, snippet, sizeof(snippet)), 0);
     assert_int_equal(model_vcpu(h->f.vm, kind, &h->v), 0);
+    if (kind != CPU_TOY)
+        assert_int_equal(disco_vcpu_set_engine(h->v, engine), 0);
     run_program(h, RUN_STORE, DATA, 0);
     run_program(h, RUN_CODE, SNIPPET, 0);
     assert_int_equal(disco_machine_verify(h->f.machine), 0);
@@ -261,14 +263,15 @@ static void test_held(void **state)
         plant_move,  plant_code_move, plant_user,
         plant_share, plant_code,      plant_node,
     };
+    uint32_t kind, i, engine;
     struct holder h;
-    uint32_t kind, i;
 
     (void)state;
     for (kind = 0; kind < CPU_KINDS; kind++)
-        for (i = 0; i < sizeof(plant) / sizeof(plant[0]); i++) {
-            hold(&h, kind);
-            plant[i](&h);
+        for (i = 0; i < 2 * sizeof(plant) / sizeof(plant[0]); i++) {
+            engine = i % 2 ? DISCO_ENGINE_INTERP : DISCO_ENGINE_BEST;
+            hold(&h, kind, engine);
+            plant[i / 2](&h);
             fixture_drop(&h.f);
         }
 }

@@ -59,6 +59,34 @@ static void test_kinds(void **state)
 }
 
 /* What disks brought stays that when it is passed on, executed or not. */
+/* Memory of engines is theirs, from the allocator or not. */
+static void test_engine(void **state)
+{
+    disco_vcpu_config c = { .size = sizeof(c), .break_exit = 1 };
+    uint64_t pc = UINT64_C(0xffffffff80000000), id = DISCO_REG_PC;
+    static const uint8_t code[4] = { 0, 0, 0, 13 }; /* BREAK */
+    disco_exit e = { .size = sizeof(e) };
+    disco_footprint before, after;
+    struct fixture f;
+    disco_vcpu *v;
+
+    (void)state;
+    fixture_make(&f, NULL, NULL, 0);
+    before = of_machine(&f);
+    assert_int_equal(disco_mem_write(f.vm, 0, code, sizeof(code)), 0);
+    assert_int_equal(disco_vcpu_create(f.vm, &c, &v), 0);
+    assert_int_equal(disco_vcpu_start(v, 0), 0);
+    assert_int_equal(disco_vcpu_set_regs(v, &id, &pc, 1), 0);
+    assert_int_equal(disco_vcpu_run(v, 0, NULL, &e), 0);
+    assert_int_equal(e.reason, DISCO_EXIT_BREAK);
+    after = of_machine(&f);
+    assert_true(after.engine_bytes > before.engine_bytes);
+    assert_true(before.kind[DISCO_KIND_MONITOR].machine_bytes > 0);
+    assert_true(after.kind[DISCO_KIND_MONITOR].machine_bytes >=
+                before.kind[DISCO_KIND_MONITOR].machine_bytes);
+    fixture_drop(&f);
+}
+
 static void test_passed_on(void **state)
 {
     disco_footprint p;
@@ -115,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_engine),
         cmocka_unit_test(test_passed_on),
         cmocka_unit_test(test_unmapped),
     };

@@ -317,7 +317,8 @@ static void test_compare_exact(void **state)
     struct host_vcpu *v = start();
 
     (void)state;
-    HOST_CODE(v->host, TEST_CODE, BRANCH(BEQ, 0, 0, -1), NOP_WORD);
+    /* Busy: without the increment it would be idle. */
+    HOST_CODE(v->host, TEST_CODE, BRANCH(BEQ, 0, 0, -1), RRI(ADDIU, 8, 8, 1));
     HOST_CODE(v->host, 0x180, BRANCH(BEQ, 0, 0, -1), NOP_WORD);
     for (unsigned ahead = 1; ahead < 60; ahead++) {
         uint64_t cycles = mips_backend_ops.cycles(v->state), due;

@@ -149,9 +149,9 @@ static void test_jumps(void **state)
     (void)state;
     run_word(v, NOP_WORD);
     from = &cpu_of(v)->table->jump[(KSEG0(TEST_CODE) >> PAGE_BITS) &
-                                   (FETCH_ENTRIES - 1)];
+                                   (JUMP_ENTRIES - 1)];
     to = &cpu_of(v)->table->jump[(KSEG0(TEST_DATA) >> PAGE_BITS) &
-                                 (FETCH_ENTRIES - 1)];
+                                 (JUMP_ENTRIES - 1)];
     if (cpu_of(v)->jit.on) {
         assert_int_equal(from->tag, KSEG0(TEST_CODE));
         to->tag = KSEG0(TEST_DATA);
@@ -173,6 +173,7 @@ static void test_near(void **state)
     (void)state;
     run_word(v, NOP_WORD); /* the table is in use */
     near->rtag[3] = KSEG0(TEST_DATA);
+    near->pages = UINT64_C(1) << ((TEST_DATA >> PAGE_BITS) & 63);
     near->addend[3] = (uintptr_t)v->host->ram - (uintptr_t)KSEG0(0);
     all_is_well(v);
     near->addend[3] += PAGE_SIZE;
@@ -180,6 +181,8 @@ static void test_near(void **state)
     near->addend[3] -= PAGE_SIZE;
     near->wtag[3] = KSEG0(TEST_DATA);
     found_by(v, no_stores, "not mapped so");
+    near->pages = 0;
+    expect(v, "hides");
     near->rtag[3] = near->wtag[3] = NO_TAG;
     finish(v);
 }

@@ -31,6 +31,8 @@ static const uint32_t toy_code[RUN_PROGRAMS][PROGRAM_WORDS] = {
                       T(BREAK, 0, 0, 0) },
     [RUN_ZERO] = { T(ADDI, 1, 2, 0), T(CALL, 0, 0, DISCO_HC_ZERO_PAGE),
                    T(BREAK, 0, 0, 0) },
+    [RUN_SHARE] = { T(CALL, 0, 0, DISCO_HC_SHARE), T(BREAK, 0, 0, 0) },
+    [RUN_UNSHARE] = { T(CALL, 0, 0, DISCO_HC_UNSHARE), T(BREAK, 0, 0, 0) },
     [RUN_COUNT] = { T(LL, 5, 2, 0), T(ADD, 5, 5, 3), T(SC, 5, 2, 0),
                     T(BEQ, 5, 0, -3), T(ADDI, 4, 4, -1), T(BNE, 4, 0, -5),
                     T_END },
@@ -63,6 +65,11 @@ static const uint32_t mips_code[RUN_PROGRAMS][PROGRAM_WORDS] = {
                       ASM(BREAK) },
     [RUN_ZERO] = { DISCO_HYPCALL_WORD(DISCO_HC_ZERO_PAGE), MOVE(9, 2),
                    ASM(BREAK) },
+    [RUN_SHARE] = { MOVE(5, 4), MOVE(4, 9), MOVE(6, 10),
+                    DISCO_HYPCALL_WORD(DISCO_HC_SHARE), MOVE(9, 2),
+                    ASM(BREAK) },
+    [RUN_UNSHARE] = { MOVE(4, 9), DISCO_HYPCALL_WORD(DISCO_HC_UNSHARE),
+                      MOVE(9, 2), ASM(BREAK) },
     [RUN_COUNT] = { MEM(LLD, 12, 0, 8), RRR(DADDU, 12, 12, 10),
                     MEM(SCD, 12, 0, 8), BRANCH(BEQ, 12, 0, -4), NOP_WORD,
                     RRI(ADDIU, 11, 11, -1), BRANCH(BNE, 11, 0, -7), NOP_WORD,
@@ -170,6 +177,8 @@ disco_status model_vcpu(disco_vm *vm, uint32_t kind, disco_vcpu **out)
     uint64_t id = DISCO_REG_CP0(12), status = ST_CU0 | ST_KX | ST_SX | ST_UX;
     disco_status error = disco_vcpu_create(vm, &c, out);
 
+    if (!error && kind != CPU_TOY && disco_vcpu_index(*out) % 2)
+        error = disco_vcpu_set_engine(*out, DISCO_ENGINE_INTERP);
     if (!error)
         error = disco_vcpu_start(*out, 0);
     if (!error && kind != CPU_TOY)

@@ -19,6 +19,8 @@ enum model_program {
     RUN_LOAD,    /* result = 64 bits at addr */
     RUN_RELEASE, /* release the page at addr; result = the call's */
     RUN_ZERO,    /* zero the page at addr; result = the call's */
+    RUN_SHARE,   /* extra pages at addr by the key value; result = the call's */
+    RUN_UNSHARE, /* the key value; result = the call's */
     RUN_COUNT,   /* value times: 64 bits at addr += extra, with LL and SC */
     RUN_WATCH,   /* value times: the word at addr is extra; 0, or ~0: not so */
     RUN_OWN,     /* value times: it is extra, then extra + 1 ...; as WATCH */
@@ -32,7 +34,7 @@ enum { MODEL_CODE_BYTES = 1024, SNIPPET_BYTES = 8 };
 
 /* The programs, as bytes for page 0. */
 void model_code(uint32_t kind, uint8_t code[MODEL_CODE_BYTES]);
-/* A vCPU that can run them. */
+/* A vCPU that can run them.  Every second one of a VM has the interpreter. */
 disco_status model_vcpu(disco_vm *vm, uint32_t kind, disco_vcpu **out);
 
 /* Get ready to run a program; then call disco_vcpu_run until it leaves. */
