@@ -49,13 +49,13 @@ static void intc_route(void *opaque, uint32_t line, int32_t level)
 {
     struct intc *intc = opaque;
 
+    (void)level;
     if (line >= INTC_LINES)
         return;
     lock_take(&intc->lock);
-    if (level)
-        intc->levels |= UINT32_C(1) << line;
-    else
-        intc->levels &= ~(UINT32_C(1) << line);
+    /* Two threads that raise and lower a line may come here in the other order:
+     * what the line is now counts, and the last who comes sees it. */
+    intc->levels = (uint32_t)disco_vm_irq_levels(intc->irq.vm);
     intc_update_give(intc, UINT64_MAX);
 }
 
