@@ -63,7 +63,11 @@ class Boot(guest.Case):
 
     def test_interrupts_reach_every_cpu(self):
         disk = self.write("disk", bytes(1 << 20))
-        for threads in (1, 2):
+        # A kernel without this opens its devices' input on the CPU that
+        # happens to probe: with threads it may not be the one we boot for.
+        with open(guest.KERNEL, "rb") as file:
+            opens = b"disco: device interrupts on every CPU" in file.read()
+        for threads in (1, 2) if opens else (1,):
             with self.subTest(threads=threads):
                 out = self.boot(INTERRUPTS, "--cpus", 4, "--threads", threads,
                                 "--disk", disk + ",ro").out
