@@ -289,8 +289,13 @@ static void pin_one(struct world *w, uint64_t gpa)
 {
     disco_pin pin = { .size = sizeof(pin) };
 
-    if (disco_mem_pin(w->vm, gpa, PAGE, DISCO_READ | DISCO_WRITE, &pin)) {
-        store_seq(&w->bad, 1);
+    disco_status status =
+        disco_mem_pin(w->vm, gpa, PAGE, DISCO_READ | DISCO_WRITE, &pin);
+
+    if (status) {
+        /* A page that is never quiet cannot be had: said soon. */
+        if (status != DISCO_E_BUSY)
+            store_seq(&w->bad, 1);
         return;
     }
     sched_yield();
