@@ -161,11 +161,15 @@ static void write_words(struct world *w, uint64_t gpa, const uint32_t *word,
                         uint32_t n)
 {
     uint8_t data[32 * 4];
+    disco_status status;
     uint32_t i;
 
     for (i = 0; i < n; i++)
         put(w, data + 4 * i, word[i], 4);
-    if (disco_mem_write(w->vm, gpa, data, n * 4))
+    do /* a page that is never quiet: again */
+        status = disco_mem_write(w->vm, gpa, data, n * 4);
+    while (status == DISCO_E_BUSY);
+    if (status)
         store_seq(&w->bad, 1);
 }
 
