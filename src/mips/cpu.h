@@ -470,8 +470,8 @@ void mips_raise_address(struct mips_cpu *cpu, enum mips_exc exc, uint64_t va,
 void mips_eret(struct mips_cpu *cpu);
 
 /* --- spin.c --- */
-/* Does the guest wait for an interrupt by a branch to itself?  May resolve a
- * page: the caller looks at requests afterwards. */
+/* Does the guest wait for an interrupt by a branch to itself?  Resolves its
+ * page, which may wait. */
 bool mips_spins(struct mips_cpu *cpu);
 
 /* --- cp0.c --- */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "x64/asm.h"
+#include "x64/asm_vector.h"
 
 enum { BYTES = 4 << 20, WIDTHS = 2, REGS = 16 };
 

@@ -174,7 +174,7 @@ struct emit {
     struct x64_label table; /* where jumps by register go */
 };
 
-/* --- Values (emit.c)
+/* --- Values (emit_value.c)
  * -------------------------------------------------------------- */
 
 /* A host register with the item's value: its home, or `scratch`. */
@@ -207,6 +207,8 @@ void emit_set_const(struct emit *e, unsigned item, int64_t v);
 void emit_compare(struct emit *e, const struct val *v);
 /* These items are in their homes; nobody wants the others. */
 void emit_settle(struct emit *e, uint64_t items);
+/* These homes to memory. */
+void emit_store_items(struct emit *e, uint64_t mask);
 /* All registers of the guest are in memory, and stay where they are. */
 void emit_spill(struct emit *e);
 /* C has changed the item in memory. */
@@ -264,6 +266,34 @@ void emit_load_value(struct emit *e, unsigned op, unsigned bytes, int reg,
 int emit_stored(struct emit *e, unsigned item, unsigned bytes);
 void emit_store_value(struct emit *e, unsigned item, int reg, unsigned bytes,
                       struct x64_mem m);
+
+/* --- Operands (emit_alu.c)
+ * --------------------------------------------------------------- */
+
+/* An operand: a constant that an instruction can hold, memory, or a register.
+ */
+struct operand {
+    bool is_imm, is_mem;
+    int reg;
+    int32_t imm;
+    struct x64_mem mem;
+};
+
+struct operand emit_operand(struct emit *e, unsigned item, enum x64_width w,
+                            int scratch);
+/* reg = the operand. */
+void emit_into(struct x64_buf *b, enum x64_width w, int reg,
+               const struct operand *o);
+
+/* --- Shifts (emit_shift.c)
+ * --------------------------------------------------------------- */
+
+void emit_shift_imm(struct emit *e, const struct slot *s, enum x64_shift op,
+                    enum x64_width w);
+void emit_shift_reg(struct emit *e, const struct slot *s, enum x64_shift op,
+                    enum x64_width w);
+/* d = a joined with b, when these are the two halves of a rotation. */
+bool emit_rotation(struct emit *e, const struct slot *s);
 
 /* --- Groups (emit_group.c)
  * --------------------------------------------------------------- */

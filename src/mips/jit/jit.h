@@ -33,7 +33,7 @@
 
 #include "base/lock.h"
 #include "mips/cpu.h"
-#include "x64/asm.h"
+#include "x64/asm_vector.h"
 #include "x64/exec.h"
 #include "x64/features.h"
 
