@@ -21,7 +21,11 @@ enum { VMS_MAX = 256, CPUS_MAX = 32, NODES_MAX = 64, THREADS_MAX = 256 };
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
 #define MEMORY_MAX ((uint64_t)64 << 30)
-enum { CODE_CACHE_MIN = 1 << 20, CODE_CACHE_MAX = 512 << 20 };
+enum {
+    CODE_CACHE_MIN = 1 << 20,
+    CODE_CACHE_MAX = 512 << 20,
+    TRANSLATE_AT_MAX = 200
+};
 
 int option_fail(struct parser *p, const char *format, ...)
 {
@@ -202,6 +206,11 @@ static int set_code_cache(struct parser *p)
         p->options->code_cache_bytes > CODE_CACHE_MAX)
         return bad_value(p, "not from 1M to 512M");
     return 0;
+}
+
+static int set_translate_at(struct parser *p)
+{
+    return take_u32(p, 1, TRANSLATE_AT_MAX, &p->options->translate_at_run);
 }
 
 static int set_append(struct parser *p)
@@ -435,6 +444,7 @@ static const struct option_row rows[] = {
     { "--append", 1, set_append },
     { "--cache", 1, set_cache },
     { "--code-cache", 1, set_code_cache },
+    { "--translate-at", 1, set_translate_at },
     { "--console", 1, set_console },
     { "--console-vm", 1, set_console_vm },
     { "--cpu-model", 1, set_cpu_model },

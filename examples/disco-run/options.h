@@ -46,6 +46,7 @@ struct options {
     uint32_t mode;             /* DISCO_MODE_* */
     uint32_t engine;           /* DISCO_ENGINE_* */
     uint64_t code_cache_bytes; /* as in disco_machine_config; 0 = default */
+    uint32_t translate_at_run; /* ... the same */
     uint32_t l2tlb;
     uint32_t threads;
     uint32_t memory_order;

@@ -127,6 +127,7 @@ static int open_machine(struct runner *runner)
     config.seed = o->seed;
     config.cache_bytes = o->cache_bytes;
     config.code_cache_bytes = o->code_cache_bytes;
+    config.translate_at_run = o->translate_at_run;
     if (disco_machine_create(&config, &runner->machine, &err))
         return runner_fail(runner, "cannot make the machine: %s", err.text);
     disco_machine_stats_get(runner->machine, &stats);

@@ -174,7 +174,7 @@ typedef struct disco_backend_host {
 /* What a backend may use for all its vCPUs of a machine. */
 typedef struct disco_backend_machine {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t translate_at_run; /* as in disco_machine_config, never 0 */
     void *ctx;
     /* As of disco_backend_host. */
     void *(*alloc)(void *ctx, uint64_t bytes);

@@ -52,7 +52,11 @@ typedef struct disco_machine_config {
     void *wake_opaque;
     uint64_t seed;   /* of every random decision; 0 is a seed too */
     uint32_t cpu_hz; /* vCPU clock in virtual time, 2e6..4e9; 0 = 200 MHz */
-    uint32_t reserved;
+    /*
+     * A block of guest code is translated when a vCPU comes to it so often:
+     * 1..200, 0 = 9 times.  The interpreter runs it before.
+     */
+    uint32_t translate_at_run;
     const disco_topology *topology; /* copied; NULL = made from the counts
                                        above; set: they must be 0 */
     /*

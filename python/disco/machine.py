@@ -100,6 +100,7 @@ class Machine(PlacementMixin, Closable):
                    host's loop
     cache_bytes    memory for disk blocks that no VM maps (0: an eighth; 1: none)
     code_cache_bytes   host memory for translated code (0: 32 MiB; 1: no JIT)
+    translate_at_run   runs of a block until it is translated (0: 9)
     allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
 
     close() closes its VMs, subnets, schedulers and unused back ends first.
@@ -117,7 +118,7 @@ class Machine(PlacementMixin, Closable):
                  clock: Optional[Callable[[], int]] = None,
                  wake: Optional[Callable[..., None]] = None, seed: int = 0,
                  cpu_hz: int = 0, cache_bytes: int = 0,
-                 code_cache_bytes: int = 0,
+                 code_cache_bytes: int = 0, translate_at_run: int = 0,
                  allocator: Any = None) -> None:
         vcpus: Dict[Any, Core] = {}
 
@@ -146,6 +147,7 @@ class Machine(PlacementMixin, Closable):
             "node_bytes": node_bytes, "seed": seed, "cpu_hz": cpu_hz,
             "cache_bytes": cache_bytes,
             "code_cache_bytes": code_cache_bytes,
+            "translate_at_run": translate_at_run,
         })
         if shape is not None:
             config.topology = shape

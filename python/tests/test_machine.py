@@ -155,7 +155,7 @@ def test_allocator_of_c():
 
 def loop_machine(**config):
     """A vCPU that runs a loop of 1000 rounds, then BREAK."""
-    machine = disco.Machine(**config)
+    machine = disco.Machine(translate_at_run=1, **config)
     vm = machine.create_vm()
     vm.map_ram(0, 1 << 16)
     vm.write(CODE, code(lui("a0", 0x8000), addiu("t0", "zero", 1000),

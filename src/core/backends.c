@@ -73,6 +73,7 @@ static disco_status begin(struct disco_machine *m, struct backend *b)
 {
     b->machine = (disco_backend_machine){
         .size = sizeof(b->machine),
+        .translate_at_run = m->config.translate_at_run,
         .ctx = m,
         .alloc = machine_alloc,
         .free = machine_free,

@@ -14,7 +14,9 @@ enum { CPU_HZ_DEFAULT = 200000000, CPU_HZ_MIN = 2000000 };
 enum {
     CODE_CACHE_DEFAULT = 32 << 20,
     CODE_CACHE_MIN = 1 << 20,
-    CODE_CACHE_MAX = 512 << 20
+    CODE_CACHE_MAX = 512 << 20,
+    TRANSLATE_AT_DEFAULT = 9,
+    TRANSLATE_AT_MAX = 200
 };
 #define CPU_HZ_MAX         4000000000u
 #define NODE_BYTES_DEFAULT (UINT64_C(1) << 30)
@@ -50,6 +52,12 @@ static disco_status check_config(disco_machine_config *c, disco_error *err)
     if (c->cpu_hz < CPU_HZ_MIN || c->cpu_hz > CPU_HZ_MAX)
         return error_fill(err, DISCO_E_INVAL, c->cpu_hz,
                           "machine: cpu_hz %u is not in 2e6..4e9", c->cpu_hz);
+    if (!c->translate_at_run)
+        c->translate_at_run = TRANSLATE_AT_DEFAULT;
+    if (c->translate_at_run > TRANSLATE_AT_MAX)
+        return error_fill(err, DISCO_E_INVAL, c->translate_at_run,
+                          "machine: translate_at_run %u is over 200",
+                          c->translate_at_run);
     if (!c->code_cache_bytes)
         c->code_cache_bytes = CODE_CACHE_DEFAULT;
     if (c->code_cache_bytes != DISCO_CACHE_NONE &&

@@ -257,11 +257,24 @@ static enum mips_result fetch_slow(struct mips_cpu *cpu, struct code_page **out)
     return RES_OK;
 }
 
+/* One block and nothing else. */
+static enum mips_result fetch_cold(struct mips_cpu *cpu,
+                                   struct code_page **page)
+{
+    if (cpu->jit.cold_began)
+        return RES_LEAVE;
+    cpu->jit.cold_began = true;
+    *page = cpu->jit.cold;
+    return RES_OK;
+}
+
 enum mips_result mips_fetch(struct mips_cpu *cpu, struct code_page **page)
 {
     const struct fetch_entry *f =
         &cpu->table->fetch[cpu->pc >> PAGE_BITS & (FETCH_ENTRIES - 1)];
 
+    if (cpu->jit.runs_cold)
+        return fetch_cold(cpu, page);
     if (likely(f->tag == (cpu->pc & (PAGE_MASK | 3)))) {
         *page = f->page;
         return RES_OK;

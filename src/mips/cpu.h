@@ -293,7 +293,7 @@ struct jit;
 struct jit_ref;
 struct jit_site;
 
-enum { REF_BUCKETS = 256 };
+enum { REF_BUCKETS = 256, VISITS_LOG2 = 16, VISITS = 1 << VISITS_LOG2 };
 
 /* What translated code and its helpers (jit/) keep in the vCPU. */
 struct jit_cpu {
@@ -317,6 +317,13 @@ struct jit_cpu {
     struct jit *shared; /* NULL: there is no JIT */
     struct mips_cpu *next;
     struct jit_ref *refs[REF_BUCKETS];
+    /* A block that the interpreter runs without its page (find.c). */
+    struct code_page *cold; /* NULL until one is wanted */
+    bool runs_cold;         /* the interpreter is to run it ... */
+    bool cold_began;        /* ... and has begun: no other code */
+    /* How often pc was where nothing was translated, by a hash of it. */
+    uint8_t visits[VISITS];
+    uint32_t warm; /* of them that say: translate */
 };
 
 struct mips_cpu {

@@ -186,5 +186,9 @@ RUN_SLOT(NOT_TAKEN);
 N_EDGE : SLOW(mips_branch_edge(cpu, ip->word));
 goto refetch;
 N_PAGE_END : left++; /* not an instruction */
-target = PC_OF(ip);
-goto jump;
+if (ip == base + PAGE_INSNS) {
+    target = PC_OF(ip);
+    goto jump;
+}
+cpu->pc = PC_OF(ip); /* of a block that is all there is */
+goto refetch;

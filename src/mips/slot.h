@@ -38,7 +38,7 @@ enum { PAGE_INSNS = 1024 };
  */
 enum slot_op {
     OP_DECODE,
-    OP_PAGE_END, /* sentinel behind the last instruction */
+    OP_PAGE_END, /* sentinel behind the last instruction, or a cold block */
 #define UOP_ALU(name, ...) OP_##name##_R, OP_##name##_I,
 #define UOP_OVF(name, ...) OP_##name##_R, OP_##name##_I,
 #define UOP_BR(name, ...)                                           \

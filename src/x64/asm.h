@@ -358,6 +358,13 @@ static inline void x64_store8_imm(struct x64_buf *b, struct x64_mem m,
 
 /* --- Arithmetic ---------------------------------------------------------- */
 
+static inline void x64_sub8_imm(struct x64_buf *b, struct x64_mem m, unsigned v)
+{
+    x64_rm_after(b, 0x80, X64_32, X64_SUB, m, 1);
+    if (!b->is_full)
+        x64_u8(b, v);
+}
+
 static inline void x64_alu(struct x64_buf *b, enum x64_alu op, enum x64_width w,
                            int dst, int src)
 {

@@ -75,6 +75,34 @@ static void test_sizes(void **state)
     }
 }
 
+/* What runs too few times is interpreted, and gives the same. */
+static void test_cold(void **state)
+{
+    static const uint32_t runs[] = { 1, 9, 200 };
+    uint64_t sum = 0, insns[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct r10k_config c = { .translate_at = runs[i] };
+        struct r10k g;
+
+        r10k_make(&g, &c, r10k_loop, r10k_loop_words);
+        r10k_run(&g, 100 * 12);
+        insns[i] = stats_of(&g).translated_insns;
+        assert_int_equal(r10k_run(&g, 0).reason, DISCO_EXIT_BREAK);
+        if (i)
+            assert_int_equal(r10k_reg(&g, DISCO_REG_GPR(7)), sum);
+        sum = r10k_reg(&g, DISCO_REG_GPR(7));
+        if (has_jit(&g))
+            assert_int_not_equal(stats_of(&g).translated_insns, 0);
+        else
+            insns[i] = 2 - i;
+        r10k_drop(&g);
+    }
+    assert_true(insns[0] > insns[1] && insns[1] > insns[2]);
+    assert_int_equal(insns[2], 0);
+}
+
 static void test_interpreted(void **state)
 {
     const struct r10k_config c = { .engine = DISCO_ENGINE_INTERP };
@@ -274,10 +302,10 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures),     cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_interpreted), cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_watch),       cmocka_unit_test(test_watch_ends),
-        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_figures),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cold),       cmocka_unit_test(test_interpreted),
+        cmocka_unit_test(test_shared),     cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_watch_ends), cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,10 @@ static void test_machine_config(void **state)
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     c.cpu_hz = 4000000000u;
     assert_int_equal(create(&c, &err), 0);
+    c.translate_at_run = 201;
+    assert_int_equal(create(&c, &err), DISCO_E_INVAL);
+    assert_non_null(strstr(err.text, "translate_at_run"));
+    c.translate_at_run = 200;
     c.code_cache_bytes = (1 << 20) - 1;
     assert_int_equal(create(&c, &err), DISCO_E_INVAL);
     assert_non_null(strstr(err.text, "1 MiB..512 MiB"));

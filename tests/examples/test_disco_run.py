@@ -292,7 +292,7 @@ class Many(Case):
         return self.kernel(a, bits, order)
 
     def test_jit_figures(self):
-        stats = self.stats(self.counting_kernel())
+        stats = self.stats("--translate-at", "1", self.counting_kernel())
         if stats["engine"] != "jit":
             self.assertNotIn("jit", stats)
             return
@@ -455,6 +455,8 @@ class Errors(Case):
                 (["--cache", "65G"], "--cache 65G"),
                 (["--code-cache", "1023K"], "not from 1M to 512M"),
                 (["--code-cache", "513M"], "not from 1M to 512M"),
+                (["--translate-at", "0"], "not a number from 1 to 200"),
+                (["--translate-at", "201"], "not a number from 1 to 200"),
                 (["--dump-code", "/nonexistent/d"], "/nonexistent/d"),
                 (["--initrd", "/nonexistent/y"], "/nonexistent/y"),
                 (["--deterministic", "--threads", "2"], "--threads 2"),

@@ -182,6 +182,7 @@ static const char *make_all(struct run *run, const char *folder)
     config.flags = run->config->flags;
     config.nodes = run->config->nodes;
     config.node_bytes = UINT64_C(1) << 30;
+    config.translate_at_run = 1; /* what runs once is checked, too */
     if (disco_machine_create(&config, &run->machine, NULL))
         return "machine";
     if (run->config->placement &&

@@ -2,7 +2,8 @@
  * lockstep.c - the interpreter and the JIT side by side: the same machine
  * twice, run in slices of random length, with all state compared after each.
  *
- * usage: lockstep [--seed N] [--runs N] [--insns N] [--heat N] [--little]
+ * usage: lockstep [--seed N] [--runs N] [--insns N] [--heat N] [--translate-at
+ * N] [--little]
  *                 [--disco] [--soft-fp] [--cache BYTES] [--deny BITS]
  *                 [KERNEL.elf]
  *
@@ -755,7 +756,7 @@ static uint64_t load_kernel(struct mips_host *h, const char *path)
 
 struct options {
     uint64_t seed, insns, cache_bytes;
-    unsigned runs, heat;
+    unsigned runs, heat, translate_at;
     unsigned denied; /* X64_HAS_* that the JIT does not use */
     bool little, disco, soft_fp;
     const char *kernel;
@@ -875,6 +876,7 @@ static struct host_vcpu *make(const struct options *o, uint32_t engine)
 
     if (o->cache_bytes)
         h->machine.code_cache_bytes = o->cache_bytes;
+    h->machine.translate_at_run = o->translate_at;
     c.order = o->little ? DISCO_LITTLE : DISCO_BIG;
     c.mode = o->disco ? DISCO_MODE_DISCO : DISCO_MODE_EXACT;
     c.fp = o->soft_fp ? DISCO_FP_R10000 : DISCO_FP_IEEE;
@@ -917,10 +919,10 @@ static bool run_once(const struct options *o, uint64_t seed)
 
 static void usage(void)
 {
-    fprintf(stderr,
-            "usage: lockstep [--seed N] [--runs N] [--insns N] "
-            "[--heat N] [--little] [--disco] [--soft-fp] [--cache BYTES] "
-            "[--deny BITS] [KERNEL.elf]\n");
+    fprintf(stderr, "usage: lockstep [--seed N] [--runs N] [--insns N] "
+                    "[--heat N] [--translate-at N] [--little] [--disco] "
+                    "[--soft-fp] [--cache BYTES] "
+                    "[--deny BITS] [KERNEL.elf]\n");
     exit(2);
 }
 
@@ -939,7 +941,9 @@ static uint64_t number(const char *text)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .seed = 1, .insns = 400000, .runs = 20, .heat = 30 };
+    struct options o = {
+        .seed = 1, .insns = 400000, .runs = 20, .heat = 30, .translate_at = 1
+    };
     unsigned failed = 0;
 
     for (int i = 1; i < argc; i++) {
@@ -951,6 +955,8 @@ int main(int argc, char **argv)
             o.insns = number(argv[++i]);
         else if (!strcmp(argv[i], "--heat"))
             o.heat = (unsigned)number(argv[++i]);
+        else if (!strcmp(argv[i], "--translate-at"))
+            o.translate_at = (unsigned)number(argv[++i]);
         else if (!strcmp(argv[i], "--cache"))
             o.cache_bytes = number(argv[++i]);
         else if (!strcmp(argv[i], "--deny"))

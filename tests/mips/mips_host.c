@@ -373,6 +373,7 @@ struct mips_host *host_new(uint64_t ram_bytes, uint32_t threads)
     h->big = true;
     h->machine = (disco_backend_machine){
         .size = sizeof(h->machine),
+        .translate_at_run = 1,
         .ctx = h,
         .alloc = machine_alloc,
         .free = machine_dealloc,

@@ -42,7 +42,10 @@ void r10k_make(struct r10k *g, const struct r10k_config *config,
     const struct r10k_config *c = config ? config : &none;
     disco_machine_config machine = { .size = sizeof(machine),
                                      .cpus_per_node = 4,
-                                     .code_cache_bytes = c->code_cache_bytes };
+                                     .code_cache_bytes = c->code_cache_bytes,
+                                     .translate_at_run = c->translate_at
+                                                             ? c->translate_at
+                                                             : 1 };
     disco_vm_config vm = { .size = sizeof(vm), .threads = c->threads };
     disco_vcpu_config vcpu = { .size = sizeof(vcpu),
                                .engine = c->engine,

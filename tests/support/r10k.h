@@ -17,6 +17,7 @@ struct r10k {
 
 /* What can be asked for; zero is the default. */
 struct r10k_config {
+    uint32_t translate_at; /* run; 0: the first */
     uint64_t code_cache_bytes;
     uint32_t engine;
     uint32_t vcpus;

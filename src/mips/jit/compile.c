@@ -82,7 +82,8 @@ static void install(struct jit_unit_plan *u, const struct jit_unit *unit)
 
         jit_bit_set(page->mark, index);
         if (!u->is_region)
-            page->heat[index] = u->jit->heat;
+            page->heat[index] =
+                (struct jit_heat){ (uint8_t)jit_heat_step(u->jit), 0 };
         store_release(&page->slot[index], unit->entry[i].at);
     }
 }

@@ -300,10 +300,7 @@ static void count_run(struct emit *e)
     c = emit_cold(e, COLD_HOT);
     c->site = (uint16_t)emit_site(e);
     e->site[c->site].index = e->k->index;
-    x64_rm_after(e->b, 0x83 | X64_P66, X64_32, X64_SUB,
-                 x64_rip(&e->u->page->heat[e->k->index]), 1);
-    if (!e->b->is_full)
-        x64_u8(e->b, 1);
+    x64_sub8_imm(e->b, x64_rip(&e->u->page->heat[e->k->index].left), 1);
     x64_jcc(e->b, X64_E, &c->at);
 }
 

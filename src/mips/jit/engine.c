@@ -139,6 +139,7 @@ void jit_detach(struct mips_cpu *cpu)
     if (!jit)
         return;
     jit_drop_all(cpu);
+    jit_cold_end(cpu);
     lock_take(&jit->lock);
     for (link = &jit->cpus; *link != cpu; link = &(*link)->jit.next)
         ;

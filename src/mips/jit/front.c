@@ -480,11 +480,14 @@ static void end_with_branch(struct jit_unit_plan *u, struct jit_block *k,
 /* How often the block there ran since it was translated; 0: never. */
 static unsigned runs(const struct jit_unit_plan *u, int32_t index)
 {
+    unsigned step = jit_heat_step(u->jit), left;
+
     if (index < 0 || index >= PAGE_INSNS ||
         u->page->slot[index] == jit_miss(u->jit, (unsigned)index))
         return 0;
-    return u->jit->heat + 1u -
-           (u->page->heat[index] <= u->jit->heat ? u->page->heat[index] : 0);
+    left = u->page->heat[index].left;
+    return u->page->heat[index].steps * step + step + 1 -
+           (left <= step ? left : 0);
 }
 
 static bool is_warm(const struct jit_unit_plan *u, int32_t index)

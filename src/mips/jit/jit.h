@@ -19,6 +19,7 @@
  *   front.c   guest words to a unit: blocks of decoded instructions
  *   flow.c    what is live, what gets a register
  *   emit*.c   a unit to host code
+ *   find.c    from pc to code; what is not worth a translation
  *   run.c     the loop around translated code, and what it calls
  *   verify.c  what is held against what pages show
  *   dump.c    for those who debug it
@@ -30,6 +31,8 @@
  */
 #ifndef MIPS_JIT_JIT_H
 #define MIPS_JIT_JIT_H
+
+#include <string.h>
 
 #include "base/lock.h"
 #include "mips/cpu.h"
@@ -78,13 +81,24 @@ struct jit_chunk {
  */
 
 /*
+ * How often the block at a word ran.  Code counts `left` down and asks at 0,
+ * for the vCPUs that share the page must each have run it often enough
+ * (find.c).
+ */
+struct jit_heat {
+    uint8_t left;
+    uint8_t steps;
+};
+enum { HEAT_STEPS = 6 };
+
+/*
  * A page of guest code as translated.  Lies in the writable side of the code
  * memory, for running code reads and writes it.
  */
 struct jit_page {
     /* Where to go for each word: its translation, or routine `miss` of it. */
     const uint8_t *slot[PAGE_INSNS];
-    uint16_t heat[PAGE_INSNS];      /* runs left until a region is made */
+    struct jit_heat heat[PAGE_INSNS];
     uint8_t content[PAGE_SIZE];     /* what it was made from, unless private */
     uint64_t mark[PAGE_INSNS / 64]; /* words that code was made from */
     /* Words that the guest jumped to: blocks of a region begin at them, and not
@@ -184,7 +198,8 @@ struct jit {
     unsigned features; /* X64_HAS_* */
     unsigned denied;   /* ... that are not used, for tests */
     uint32_t isa;      /* enum insn_isa: the same for all models */
-    uint16_t heat;     /* runs of a block before a region is made around it */
+    uint16_t heat;     /* runs of a block before a region is made around it: at
+                          most 255 * HEAT_STEPS */
     struct x64_exec exec;
     struct jit_chunk *chunk; /* exec.bytes / CHUNK_BYTES of them */
     uint32_t chunks;
@@ -269,6 +284,22 @@ struct jit_ref *jit_ref_get(struct mips_cpu *cpu, uint64_t frame,
 struct jit_ref *jit_ref_find(struct mips_cpu *cpu, uint64_t frame,
                              uint32_t key);
 void jit_refs_drop_dead(struct mips_cpu *cpu);
+/* An instruction of it. */
+static inline uint32_t jit_page_word(const struct jit_page *page,
+                                     unsigned index)
+{
+    uint32_t w;
+
+    memcpy(&w, page->words + 4 * index, 4);
+    return page->key & CFG_KEY_BIG ? __builtin_bswap32(w) : w;
+}
+/* Runs in a step: the block is entered anew when one ends, so more than 1. */
+static inline unsigned jit_heat_step(const struct jit *jit)
+{
+    unsigned step = jit->heat / HEAT_STEPS;
+
+    return step < 2 ? 2 : step;
+}
 static inline bool jit_bit(const uint64_t *bits, unsigned i)
 {
     return bits[i / 64] >> (i % 64) & 1;
@@ -316,6 +347,19 @@ uint32_t jit_do_resume(struct mips_cpu *cpu);
 uint32_t jit_do_raise(struct mips_cpu *cpu, const struct jit_site *site,
                       uint32_t exc);
 uint32_t jit_do_fp_go(struct mips_cpu *cpu, const struct jit_site *site);
+
+/* find.c: makes sure that cpu->pc has a translation behind the jump table, or
+ * says why not; the page there, or NULL when it is not in the table; a region
+ * around pc. */
+enum found { FOUND, FOUND_EXCEPTION, FOUND_LEAVE, FOUND_COLD, FOUND_NOTHING };
+enum found jit_find(struct mips_cpu *cpu);
+struct jit_page *jit_page_at_pc(struct mips_cpu *cpu);
+void jit_heat_ended(struct mips_cpu *cpu);
+/* The interpreter runs so many.  false: the outer loop looks. */
+bool jit_interpret(struct mips_cpu *cpu, int64_t insns);
+/* ... or the block at pc, which was FOUND_COLD. */
+bool jit_interpret_cold(struct mips_cpu *cpu);
+void jit_cold_end(struct mips_cpu *cpu);
 
 /* compile.c, with jit->lock.  `vpage` is where the page is mapped. */
 struct jit_compiler *jit_compiler_create(struct jit *jit);

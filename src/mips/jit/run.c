@@ -266,119 +266,6 @@ uint32_t jit_do_fp_go(struct mips_cpu *cpu, const struct jit_site *site)
     return 0;
 }
 
-/* --- The interpreter's part
- * ------------------------------------------------------------------ */
-
-/* false: the outer loop looks, as it does when the interpreter comes back early
- * or an ERET was its last instruction. */
-static bool interpret(struct mips_cpu *cpu, int64_t insns)
-{
-    int64_t rest = cpu->left - insns;
-    bool is_early;
-
-    if (rest < 0) {
-        insns = cpu->left;
-        rest = 0;
-    }
-    cpu->left = insns;
-    cpu->slice_end -= (uint64_t)rest;
-    if (cpu->big)
-        mips_exec_big(cpu);
-    else
-        mips_exec_little(cpu);
-    is_early = cpu->left > 0;
-    cpu->left += rest;
-    cpu->slice_end += (uint64_t)rest;
-    return !is_early && !mips_interrupt_due(cpu);
-}
-
-/* --- Finding code
- * ------------------------------------------------------------------------------
- */
-
-enum found { FOUND, FOUND_EXCEPTION, FOUND_LEAVE, FOUND_INTERPRET };
-
-static struct jump_entry *jump_of(struct mips_cpu *cpu, uint64_t va)
-{
-    return &cpu->table->jump[va >> PAGE_BITS & (JUMP_ENTRIES - 1)];
-}
-
-static enum found fetch(struct mips_cpu *cpu)
-{
-    disco_backend_page where;
-    enum mips_result result;
-    struct jump_entry *j;
-    struct jit_ref *r;
-    uint64_t va;
-
-    result = mips_fetch_page(cpu, &va, &where);
-    if (result != RES_OK)
-        return result == RES_EXCEPTION ? FOUND_EXCEPTION : FOUND_LEAVE;
-    if (!(where.rights & DISCO_EXEC))
-        return FOUND_INTERPRET; /* may be run, not kept */
-    r = jit_ref_get(cpu, where.frame, where.host);
-    if (!r)
-        return FOUND_INTERPRET;
-    j = jump_of(cpu, va);
-    j->tag = va & PAGE_MASK;
-    j->slot = r->page->slot;
-    cpu->table->used = true;
-    return FOUND;
-}
-
-static enum found translate(struct mips_cpu *cpu, struct jit_page *page,
-                            unsigned index)
-{
-    struct jit *jit = cpu->jit.shared;
-    int failed = 0;
-
-    lock_take(&jit->lock);
-    if (cpu->jit.jumped && cpu->pc != cpu->jit.eret)
-        jit_bit_set(page->leader, index);
-    if (page->slot[index] == jit_miss(jit, index))
-        failed = jit_compile_block(jit, page, index, cpu->pc & PAGE_MASK);
-    lock_give(&jit->lock);
-    return failed ? FOUND_INTERPRET : FOUND;
-}
-
-static struct jit_page *page_of(const struct jump_entry *j)
-{
-    return container_of(j->slot, struct jit_page, slot);
-}
-
-/* Code for cpu->pc is behind the jump table. */
-static enum found find(struct mips_cpu *cpu)
-{
-    const struct jump_entry *j = jump_of(cpu, cpu->pc);
-    unsigned index = (unsigned)(cpu->pc & PAGE_OFFSET) / 4;
-    enum found found;
-
-    if (j->tag != (cpu->pc & (PAGE_MASK | 3))) {
-        found = fetch(cpu);
-        if (found != FOUND || cpu->resync)
-            return found;
-        j = jump_of(cpu, cpu->pc);
-    }
-    if (load_acquire(&j->slot[index]) == jit_miss(cpu->jit.shared, index))
-        return translate(cpu, page_of(j), index);
-    return FOUND;
-}
-
-static void make_region(struct mips_cpu *cpu)
-{
-    const struct jump_entry *j = jump_of(cpu, cpu->pc);
-    struct jit *jit = cpu->jit.shared;
-    struct jit_page *page;
-
-    if (j->tag != (cpu->pc & PAGE_MASK))
-        return;
-    page = page_of(j);
-    lock_take(&jit->lock);
-    jit_compile_region(jit, page, (unsigned)(cpu->pc & PAGE_OFFSET) / 4,
-                       cpu->pc & PAGE_MASK);
-    lock_give(&jit->lock);
-}
-
 /* --- The loop
  * --------------------------------------------------------------------------------------
  */
@@ -431,7 +318,7 @@ static enum jit_reason run_cut(struct mips_cpu *cpu)
     const uint8_t *code;
 
     lock_take(&jit->lock);
-    code = jit_compile_once(jit, page_of(jump_of(cpu, cpu->pc)), index,
+    code = jit_compile_once(jit, jit_page_at_pc(cpu), index,
                             cpu->pc & PAGE_MASK, (unsigned)cpu->left);
     lock_give(&jit->lock);
     return code ? enter(cpu, code) : JIT_INTERPRET;
@@ -446,12 +333,12 @@ static bool act(struct mips_cpu *cpu, enum jit_reason reason)
     case JIT_TAIL: /* less is left than a block wants, or somebody asks */
         if (load_relaxed(cpu->request))
             return false;
-        return load_relaxed(&cpu->jit.kick) || interpret(cpu, cpu->left);
+        return load_relaxed(&cpu->jit.kick) || jit_interpret(cpu, cpu->left);
     case JIT_HOT:
-        make_region(cpu);
+        jit_heat_ended(cpu);
         return true;
     case JIT_INTERPRET:
-        return interpret(cpu, 1);
+        return jit_interpret(cpu, 1);
     default:
         return false;
     }
@@ -463,9 +350,9 @@ static bool step(struct mips_cpu *cpu)
 
     if (cpu->delay) {
         cpu->jit.jumped = false;
-        return interpret(cpu, 1);
+        return jit_interpret(cpu, 1);
     }
-    switch (find(cpu)) {
+    switch (jit_find(cpu)) {
     case FOUND:
         break;
     case FOUND_EXCEPTION:
@@ -473,14 +360,17 @@ static bool step(struct mips_cpu *cpu)
         return true;
     case FOUND_LEAVE:
         return false;
-    case FOUND_INTERPRET:
-        return interpret(cpu, 16);
+    case FOUND_COLD:
+        return jit_interpret_cold(cpu);
+    case FOUND_NOTHING:
+        cpu->jit.jumped = false;
+        return jit_interpret(cpu, 16);
     }
     if (cpu->resync)
         return false;
     reason = enter(cpu, NULL);
     if (unlikely(cpu->jit.exact) && reason == JIT_TAIL && cpu->left > 0 &&
-        cpu->left <= BLOCK_INSNS_MAX + 2 && find(cpu) == FOUND)
+        cpu->left <= BLOCK_INSNS_MAX + 2 && jit_find(cpu) == FOUND)
         reason = run_cut(cpu);
     cpu->jit.jumped = reason == JIT_DISPATCH;
     return act(cpu, reason);

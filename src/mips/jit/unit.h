@@ -156,10 +156,7 @@ struct jit_unit *jit_emit(struct emit *e, struct jit_unit_plan *u,
 
 static inline uint32_t jit_word(const struct jit_unit_plan *u, unsigned index)
 {
-    uint32_t w;
-
-    memcpy(&w, u->words + 4 * index, 4);
-    return u->key & CFG_KEY_BIG ? __builtin_bswap32(w) : w;
+    return jit_page_word(u->page, index);
 }
 
 #endif
