@@ -39,7 +39,7 @@ const char *options_help(void)
            "  --cache SIZE          memory for disk blocks (an eighth of all)\n"
            "  --code-cache SIZE     host memory for translated code (32M)\n"
            "  --translate-at N      runs of a block until it is translated "
-           "(9)\n"
+           "(5)\n"
            "  --net none|subnet[,mtu=N]\n"
            "                        network card, repeatable; a subnet joins\n"
            "                        all VMs (none; the MTU is 65520)\n"

@@ -54,7 +54,7 @@ typedef struct disco_machine_config {
     uint32_t cpu_hz; /* vCPU clock in virtual time, 2e6..4e9; 0 = 200 MHz */
     /*
      * A block of guest code is translated when a vCPU comes to it so often:
-     * 1..200, 0 = 9 times.  The interpreter runs it before.
+     * 1..200, 0 = 5 times.  The interpreter runs it before.
      */
     uint32_t translate_at_run;
     const disco_topology *topology; /* copied; NULL = made from the counts

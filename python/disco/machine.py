@@ -100,7 +100,7 @@ class Machine(PlacementMixin, Closable):
                    host's loop
     cache_bytes    memory for disk blocks that no VM maps (0: an eighth; 1: none)
     code_cache_bytes   host memory for translated code (0: 32 MiB; 1: no JIT)
-    translate_at_run   runs of a block until it is translated (0: 9)
+    translate_at_run   runs of a block until it is translated (0: 5)
     allocator      a C disco_allocator (a cdata pointer); None = malloc and mmap
 
     close() closes its VMs, subnets, schedulers and unused back ends first.

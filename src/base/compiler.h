@@ -16,10 +16,11 @@
 
 #define PRINTF_LIKE(fmt_index, first_index) \
     __attribute__((__format__(__printf__, fmt_index, first_index)))
-#define NOINLINE     __attribute__((noinline))
-#define MUST_CHECK   __attribute__((warn_unused_result))
-#define MAYBE_UNUSED __attribute__((unused))
-#define FALLTHROUGH  __attribute__((fallthrough))
+#define NOINLINE      __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define MUST_CHECK    __attribute__((warn_unused_result))
+#define MAYBE_UNUSED  __attribute__((unused))
+#define FALLTHROUGH   __attribute__((fallthrough))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/compiler.h"
+
 enum x64_reg {
     X64_RAX,
     X64_RCX,
@@ -82,32 +84,37 @@ struct x64_buf {
     bool is_full;
 };
 
-/* A place in memory: [base + index * 2^scale + disp]. */
+/* A place in memory: [base + index * 2^scale + disp].  Two registers hold it.
+ */
 struct x64_mem {
-    int8_t base;  /* X64_NONE: `disp` is from the next instruction, rip-relative
-                     to `target` */
+    union {
+        int64_t disp;
+        const void *target; /* base is X64_NONE: by its distance from rip */
+    };
+    int8_t base;
     int8_t index; /* X64_NONE: none; never RSP */
     uint8_t scale;
-    int32_t disp;
-    const void *target;
 };
 
 static inline struct x64_mem x64_at(enum x64_reg base, int32_t disp)
 {
-    return (struct x64_mem){ (int8_t)base, X64_NONE, 0, disp, NULL };
+    return (struct x64_mem){ { disp }, (int8_t)base, X64_NONE, 0 };
 }
 
 static inline struct x64_mem x64_sum(enum x64_reg base, enum x64_reg index,
                                      unsigned scale, int32_t disp)
 {
-    return (struct x64_mem){ (int8_t)base, (int8_t)index, (uint8_t)scale, disp,
-                             NULL };
+    return (struct x64_mem){
+        { disp }, (int8_t)base, (int8_t)index, (uint8_t)scale
+    };
 }
 
 /* Where `target` is now; it must be within 2 GiB of the code as it runs. */
 static inline struct x64_mem x64_rip(const void *target)
 {
-    return (struct x64_mem){ X64_NONE, X64_NONE, 0, 0, target };
+    return (struct x64_mem){ .target = target,
+                             .base = X64_NONE,
+                             .index = X64_NONE };
 }
 
 static inline void x64_begin(struct x64_buf *b, void *start, uint64_t bytes,
@@ -176,24 +183,43 @@ enum x64_op {
     X64_RM_BYTE = 0x2000
 };
 
-static inline void x64_prefix(struct x64_buf *b, unsigned op)
+/* Up to 8 bytes, put together in a register and written at once. */
+struct x64_bytes {
+    uint64_t bits;
+    unsigned count;
+};
+
+static ALWAYS_INLINE void x64_add(struct x64_bytes *h, unsigned v,
+                                  unsigned bytes)
+{
+    h->bits |= (uint64_t)v << (8 * h->count);
+    h->count += bytes;
+}
+
+static inline void x64_write(struct x64_buf *b, const struct x64_bytes *h)
+{
+    memcpy(b->at, &h->bits, 8); /* there is room for more than an instruction */
+    b->at += h->count;
+}
+
+static inline void x64_prefix(struct x64_bytes *h, unsigned op)
 {
     static const uint8_t prefix[] = { 0, 0x66, 0xf3, 0xf2 };
 
     if (op & X64_PS)
-        x64_u8(b, prefix[op >> 10 & 3]);
+        x64_add(h, prefix[op >> 10 & 3], 1);
 }
 
-static inline void x64_opcode(struct x64_buf *b, unsigned op)
+static inline void x64_opcode(struct x64_bytes *h, unsigned op)
 {
     if (op & X64_MAPS) {
-        x64_u8(b, 0x0f);
+        x64_add(h, 0x0f, 1);
         if ((op & X64_MAPS) == X64_MAP_0F38)
-            x64_u8(b, 0x38);
+            x64_add(h, 0x38, 1);
         else if ((op & X64_MAPS) == X64_MAP_0F3A)
-            x64_u8(b, 0x3a);
+            x64_add(h, 0x3a, 1);
     }
-    x64_u8(b, op & 0xff);
+    x64_add(h, op & 0xff, 1);
 }
 
 /* Register number `r` does not fit into three bits, or names a new byte. */
@@ -208,23 +234,30 @@ static inline void x64_rr(struct x64_buf *b, unsigned op, enum x64_width w,
 {
     unsigned rex = (unsigned)w << 3 | x64_high(reg) << 2 | x64_high(rm);
 
+    struct x64_bytes h = { 0, 0 };
+
     if (!x64_room(b))
         return;
-    x64_prefix(b, op);
+    x64_prefix(&h, op);
     if (rex || ((op & X64_BYTE) && reg >= 4) || ((op & X64_RM_BYTE) && rm >= 4))
-        x64_u8(b, 0x40 | rex);
-    x64_opcode(b, op);
-    x64_u8(b, 0xc0 | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7));
+        x64_add(&h, 0x40 | rex, 1);
+    x64_opcode(&h, op);
+    x64_add(&h, 0xc0 | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7), 1);
+    x64_write(b, &h);
 }
 
-/* ModRM, SIB and displacement; `after`: bytes of immediate that follow. */
-static inline void x64_modrm(struct x64_buf *b, int reg, struct x64_mem m,
-                             unsigned after)
+/*
+ * Head, then ModRM, SIB and displacement; `after`: bytes of immediate that
+ * follow.
+ */
+static ALWAYS_INLINE void x64_modrm(struct x64_buf *b, struct x64_bytes *h,
+                                    int reg, struct x64_mem m, unsigned after)
 {
     unsigned r = (unsigned)(reg & 7) << 3, mod;
 
     if (m.base == X64_NONE) {
-        x64_u8(b, r | 5);
+        x64_add(h, r | 5, 1);
+        x64_write(b, h);
         x64_u32(b, (uint32_t)((const uint8_t *)m.target -
                               (x64_here(b) + 4 + after)));
         return;
@@ -235,14 +268,15 @@ static inline void x64_modrm(struct x64_buf *b, int reg, struct x64_mem m,
     if (m.index != X64_NONE || (m.base & 7) == X64_RSP) {
         unsigned index = m.index == X64_NONE ? 4 : (unsigned)(m.index & 7);
 
-        x64_u8(b, mod << 6 | r | 4);
-        x64_u8(b, (unsigned)m.scale << 6 | index << 3 | (m.base & 7));
+        x64_add(h, mod << 6 | r | 4, 1);
+        x64_add(h, (unsigned)m.scale << 6 | index << 3 | (m.base & 7), 1);
     } else {
-        x64_u8(b, mod << 6 | r | (m.base & 7));
+        x64_add(h, mod << 6 | r | (m.base & 7), 1);
     }
     if (mod == 1)
-        x64_u8(b, (uint8_t)m.disp);
-    else if (mod == 2)
+        x64_add(h, (uint8_t)m.disp, 1);
+    x64_write(b, h);
+    if (mod == 2)
         x64_u32(b, (uint32_t)m.disp);
 }
 
@@ -253,14 +287,15 @@ static inline void x64_rm_after(struct x64_buf *b, unsigned op,
     unsigned rex = (unsigned)w << 3 | x64_high(reg) << 2 |
                    (m.index != X64_NONE ? x64_high(m.index) << 1 : 0) |
                    (m.base != X64_NONE ? x64_high(m.base) : 0);
+    struct x64_bytes h = { 0, 0 };
 
     if (!x64_room(b))
         return;
-    x64_prefix(b, op);
+    x64_prefix(&h, op);
     if (rex || ((op & X64_BYTE) && reg >= 4))
-        x64_u8(b, 0x40 | rex);
-    x64_opcode(b, op);
-    x64_modrm(b, reg, m, after);
+        x64_add(&h, 0x40 | rex, 1);
+    x64_opcode(&h, op);
+    x64_modrm(b, &h, reg, m, after);
 }
 
 /* op reg, mem or op mem, reg: the opcode says which. */

@@ -49,7 +49,7 @@ static inline void x64_vex_mem(struct x64_buf *b, unsigned op, enum x64_width w,
     x64_vex_head(b, op, w, reg, other,
                  m.index != X64_NONE ? x64_high(m.index) : 0,
                  m.base != X64_NONE ? x64_high(m.base) : 0);
-    x64_modrm(b, reg, m, 0);
+    x64_modrm(b, &(struct x64_bytes){ 0, 0 }, reg, m, 0);
 }
 
 /* BMI2: shifts by a register that leave the flags alone, and a rotation. */

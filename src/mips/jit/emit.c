@@ -79,11 +79,16 @@ struct cold *emit_cold(struct emit *e, enum cold_kind kind)
     return c;
 }
 
+/* All items are in their homes. */
+static void forget_values(struct emit *e)
+{
+    for (; e->special; e->special &= e->special - 1)
+        e->val[__builtin_ctzll(e->special)].kind = VAL_HOME;
+}
+
 void emit_restore(struct emit *e, const struct cold *c)
 {
-    e->special = 0;
-    for (unsigned i = 0; i < ITEMS; i++)
-        e->val[i].kind = VAL_HOME;
+    forget_values(e);
     for (unsigned i = 0; i < c->fixes; i++) {
         e->val[c->fix[i].item] = c->fix[i].val;
         e->special |= BIT(c->fix[i].item);
@@ -136,18 +141,17 @@ void emit_leave_end(struct emit *e, const uint8_t *routine)
 
 void emit_in_c(struct emit *e, const struct slot *s)
 {
-    struct op_sets sets;
+    const struct op_sets *sets = &e->u->sets[s - e->u->insn];
     unsigned site;
 
-    jit_op_sets(s, &sets);
     emit_spill(e);
     site = emit_site(e);
     emit_point(e, site);
     x64_call_to(e->b, e->has_fp ? e->jit->routines.op_fp : e->jit->routines.op);
     x64_jcc_to(e->b, X64_NE, e->jit->routines.resume);
-    for (uint64_t left = sets.def; left; left &= left - 1)
+    for (uint64_t left = sets->def; left; left &= left - 1)
         emit_reload(e, (unsigned)__builtin_ctzll(left));
-    emit_fp_load_all(e, sets.fp_def & e->u->fp_homed);
+    emit_fp_load_all(e, sets->fp_def & e->u->fp_homed);
 }
 
 static void make_comparisons(struct emit *e, uint64_t items)
@@ -170,13 +174,11 @@ static void limit_special(struct emit *e)
 void emit_instruction(struct emit *e)
 {
     const struct slot *s = &e->u->insn[e->at];
-    unsigned flags = jit_op_flags(e->u, s);
-    struct op_sets sets;
+    unsigned flags = e->u->flags[e->at];
 
     emit_note(e, NOTE_INSN, e->at);
     limit_special(e);
-    jit_op_sets(s, &sets);
-    make_comparisons(e, sets.use);
+    make_comparisons(e, e->u->sets[e->at].use);
     if (flags & OPF_FP && !(flags & OPF_C))
         emit_fp_may_go(e);
     if ((s->op == OP_LPART || s->op == OP_SPART) && emit_part(e, s))
@@ -236,15 +238,13 @@ static void find_needs(struct emit *e)
 
     e->need[k->insns] = need;
     for (unsigned i = k->insns; i-- > 0;) {
-        const struct slot *s = &e->u->insn[k->at + i];
-        struct op_sets sets;
+        const struct op_sets *sets = &e->u->sets[k->at + i];
 
-        jit_op_sets(s, &sets);
         /* The slot of a likely branch may be passed over. */
         if (!k->is_likely || i + 1u < k->insns)
-            need &= ~sets.def;
-        need |= sets.use;
-        if (jit_op_flags(e->u, s) & (OPF_EXIT | OPF_C))
+            need &= ~sets->def;
+        need |= sets->use;
+        if (e->u->flags[k->at + i] & (OPF_EXIT | OPF_C))
             need = UINT64_MAX;
         e->need[i] = need;
     }
@@ -255,9 +255,8 @@ static void begin_block(struct emit *e)
     const struct jit_block *k = e->k;
 
     find_needs(e);
-    e->special = e->sx = 0;
-    for (unsigned i = 0; i < ITEMS; i++)
-        e->val[i].kind = VAL_HOME;
+    forget_values(e);
+    e->sx = 0;
     e->at = k->at;
     e->slot = SLOT_NONE;
     e->last.pending = FPU_NONE;
@@ -277,29 +276,34 @@ static void begin_block(struct emit *e)
     e->fp_dirty = k->fp_dirty_in;
 }
 
-/* Charge `insns` at the head of a block, or leave. */
-static void charge(struct emit *e, unsigned insns)
+/* The site of a block's head: what is charged there. */
+static unsigned site_of_head(struct emit *e)
+{
+    unsigned site = emit_site(e);
+
+    e->site[site].adj = (uint16_t)(e->k->insns + e->k->ahead);
+    e->site[site].index = e->k->index;
+    return site;
+}
+
+/* Charge the site's instructions at the head of a block, or leave. */
+static void charge(struct emit *e, unsigned site)
 {
     struct cold *c = emit_cold(e, COLD_BUDGET);
+    unsigned insns = e->site[site].adj;
 
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].adj = (uint16_t)insns;
-    e->site[c->site].index = e->k->index;
+    c->site = (uint16_t)site;
     x64_alu_imm(e->b, X64_SUB, X64_32, REG_BUDGET, (int32_t)insns);
     x64_jcc(e->b, X64_S, &c->at);
     x64_put(e->b, &c->back);
 }
 
 /* A block of its own counts its runs. */
-static void count_run(struct emit *e)
+static void count_run(struct emit *e, unsigned site)
 {
-    struct cold *c;
+    struct cold *c = emit_cold(e, COLD_HOT);
 
-    if (e->u->is_region)
-        return;
-    c = emit_cold(e, COLD_HOT);
-    c->site = (uint16_t)emit_site(e);
-    e->site[c->site].index = e->k->index;
+    c->site = (uint16_t)site;
     x64_sub8_imm(e->b, x64_rip(&e->u->page->heat[e->k->index].left), 1);
     x64_jcc(e->b, X64_E, &c->at);
 }
@@ -313,20 +317,19 @@ static unsigned end_insns(const struct jit_block *k)
 static void emit_block(struct emit *e, int16_t number)
 {
     struct jit_block *k = &e->u->block[number];
+    unsigned head = 0;
 
     e->k = k;
     begin_block(e);
     emit_note(e, NOTE_BLOCK, (unsigned)number);
     if (!e->u->is_region) {
+        head = site_of_head(e);
         x64_put(e->b, &e->entry[number]);
-        count_run(e);
+        count_run(e, head);
     }
-    if (!k->is_charged)
-        x64_put(e->b, &k->label);
+    x64_put(e->b, &k->label);
     if (!k->is_charged && k->insns)
-        charge(e, k->insns + k->ahead);
-    if (k->is_charged)
-        x64_put(e->b, &k->label);
+        charge(e, e->u->is_region ? site_of_head(e) : head);
     e->body_end = (unsigned)k->at + k->insns - end_insns(k);
     while (e->at < e->body_end) {
         emit_instruction(e);
@@ -393,7 +396,7 @@ static void emit_entry(struct emit *e, int16_t number)
     e->fp_dirty = k->fp_dirty_in; /* who came by a jump has no copy of them */
     x64_put(e->b, &e->inner[number]);
     if (k->is_charged)
-        charge(e, k->insns + k->ahead);
+        charge(e, site_of_head(e));
     x64_jump(e->b, &k->label);
 }
 

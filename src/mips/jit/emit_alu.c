@@ -47,7 +47,7 @@ static bool fits32(int64_t v)
 struct operand emit_operand(struct emit *e, unsigned item, enum x64_width w,
                             int scratch)
 {
-    struct operand o = { false, false, X64_NONE, 0, { 0 } };
+    struct operand o = { .reg = X64_NONE };
     int64_t v;
 
     if (emit_const(e, item, &v) && (w == X64_32 || fits32(v))) {
@@ -65,7 +65,7 @@ struct operand emit_operand(struct emit *e, unsigned item, enum x64_width w,
 
 static struct operand immediate(int32_t imm)
 {
-    return (struct operand){ true, false, X64_NONE, imm, { 0 } };
+    return (struct operand){ .is_imm = true, .reg = X64_NONE, .imm = imm };
 }
 
 void emit_into(struct x64_buf *b, enum x64_width w, int reg,

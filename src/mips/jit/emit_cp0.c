@@ -52,7 +52,8 @@ static struct cp0_field field_of(unsigned reg)
             struct cp0_field){ true, true, true, CPU_AT(epc), true, false, 0 };
     case C0_CONTEXT:
     case C0_XCONTEXT:
-        return (struct cp0_field){ true, true, false, { 0 }, false, false, 0 };
+        return (struct cp0_field){ true,  true,  false, x64_rip(NULL),
+                                   false, false, 0 };
     default:
         return (struct cp0_field){ 0 };
     }

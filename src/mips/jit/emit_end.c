@@ -239,15 +239,13 @@ static void peek_condition(struct emit *e, const struct condition *c)
  */
 
 /* Does what is in the slot change what the branch looks at? */
-static bool slot_writes(const struct slot *branch, const struct slot *slot)
+static bool slot_writes(const struct emit *e)
 {
-    struct op_sets b, s;
+    const struct slot *branch = &e->u->insn[e->at];
 
-    jit_op_sets(branch, &b);
-    jit_op_sets(slot, &s);
     if (branch->op == OP_BC1)
-        return jit_op_info[slot->op].kind == KIND_FCMP;
-    return b.use & s.def;
+        return jit_op_info[branch[1].op].kind == KIND_FCMP;
+    return e->u->sets[e->at].use & e->u->sets[e->at + 1].def;
 }
 
 static void run_slot(struct emit *e, enum site_slot kind)
@@ -322,7 +320,6 @@ static void likely_branch(struct emit *e, const struct condition *c)
 
 static void conditional(struct emit *e, const struct slot *s)
 {
-    const struct slot *slot = s + 1;
     struct condition c;
 
     if (s->op == OP_BC1)
@@ -334,7 +331,7 @@ static void conditional(struct emit *e, const struct slot *s)
         known_branch(e, c.is_taken);
     } else if (e->k->is_likely) {
         likely_branch(e, &c);
-    } else if (slot_writes(s, slot)) {
+    } else if (slot_writes(e)) {
         peek_condition(e, &c);
         x64_setcc_mem(e->b, c.cond, CPU_AT(jit.cond));
         run_slot(e, SLOT_COND);
@@ -408,7 +405,7 @@ static bool may_stay(const struct emit *e, const struct slot *s)
 
 static void by_register(struct emit *e, const struct slot *s)
 {
-    bool is_saved = slot_writes(s, s + 1);
+    bool is_saved = slot_writes(e);
 
     if (is_saved) {
         int reg = emit_use64(e, s->a, X64_RAX);

@@ -1,8 +1,9 @@
 /*
  * emit_group.c - loads and stores of a block by the same register, tested
  * together: the first of them tests that all lie in one page that its near
- * entry has, and the others just use that.  If it is not so, a second writing
- * of the rest of the block, without groups, goes on.
+ * entry has, and the others just use that.  If it is not so, in a region
+ * a second writing of the rest of the block, without groups, goes on, and in a
+ * block of its own the interpreter.
  *
  * The near entry stays what it is for as long: no other access of the block
  * uses it meanwhile, and when a C function has dropped entries, the block is
@@ -84,12 +85,10 @@ static struct range look(const struct emit *e, unsigned item)
     for (unsigned i = e->at; i < end && i < e->at + LOOK_INSNS; i++) {
         const struct slot *s = &e->u->insn[i];
         struct access a = access_of(s);
-        struct op_sets sets;
 
         if (a.bytes && s->a == item && is_even(s, a) && !widen(&r, s->imm, a))
             break;
-        jit_op_sets(s, &sets);
-        if (sets.def >> item & 1)
+        if (e->u->sets[i].def >> item & 1)
             break;
     }
     r.low &= ~((int32_t)r.align - 1);
@@ -97,13 +96,14 @@ static struct range look(const struct emit *e, unsigned item)
     return r;
 }
 
-/* A test of each costs three operations. */
-static bool pays(const struct range *r)
+/* A test of each costs three operations; and rare code, which is more than half
+ * of a block. */
+static bool pays(const struct emit *e, const struct range *r)
 {
     bool is_word = r->high - r->low == (int32_t)r->align;
     unsigned cost = (is_word ? 3 : 6) + (r->reads && r->writes);
 
-    return 3 * r->count > cost;
+    return e->u->is_region ? 3 * r->count > cost : r->count > 1;
 }
 
 /* --- Opening one
@@ -163,13 +163,13 @@ void emit_look_for_group(struct emit *e, const struct slot *s)
     struct range r;
     int64_t v;
 
-    if (!e->u->is_region || e->no_groups || e->slot != SLOT_NONE ||
-        e->groups == GROUPS_MAX || e->groups_made >= GROUPS_UNIT_MAX ||
-        !access_of(s).bytes || !is_even(s, access_of(s)) || !s->a ||
-        emit_const(e, s->a, &v) || emit_grouped(e, s) >= 0)
+    if (e->no_groups || e->slot != SLOT_NONE || e->groups == GROUPS_MAX ||
+        e->groups_made >= GROUPS_UNIT_MAX || !access_of(s).bytes ||
+        !is_even(s, access_of(s)) || !s->a || emit_const(e, s->a, &v) ||
+        emit_grouped(e, s) >= 0)
         return;
     r = look(e, s->a);
-    if (pays(&r))
+    if (pays(e, &r))
         open_group(e, s->a, &r);
 }
 
@@ -186,6 +186,17 @@ void emit_close_groups(struct emit *e, unsigned item)
 /* --- When it does not hold
  * ------------------------------------------------------------------------- */
 
+/* A block's rest is not charged any more: it is cold code. */
+static void interpret_rest(struct emit *e, struct cold *c)
+{
+    int32_t insns = e->site[c->site].adj + 1;
+
+    emit_leave_begin(e, c);
+    x64_alu_imm(e->b, X64_ADD, X64_32, REG_BUDGET, insns);
+    emit_point(e, c->site);
+    emit_leave_end(e, e->jit->routines.interpret);
+}
+
 void emit_cold_group(struct emit *e, struct cold *c)
 {
     emit_whole(e->b, c->reg_base, c->reg_index, c->scale, c->disp);
@@ -194,5 +205,8 @@ void emit_cold_group(struct emit *e, struct cold *c)
     x64_jcc(e->b, X64_E, &c->again);
     if (x64_is_used(&c->back))
         x64_put(e->b, &c->back);
-    emit_rest(e, c);
+    if (e->u->is_region)
+        emit_rest(e, c);
+    else
+        interpret_rest(e, c);
 }

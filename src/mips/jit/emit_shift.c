@@ -58,7 +58,6 @@ static bool has_other_half(const struct emit *e, const struct slot *s,
     for (unsigned i = e->at + 1; i < end && i < e->at + 12; i++) {
         const struct slot *n = &e->u->insn[i];
         struct shift m = shift_of(n);
-        struct op_sets sets;
 
         if (h->op == X64_SHL && h->is_wide && h->by == 32 && m.is_wide &&
             m.op != X64_SHL && m.by == 32 && n->a == s->d)
@@ -70,8 +69,7 @@ static bool has_other_half(const struct emit *e, const struct slot *s,
         if (m.is_shift && n->a == s->a && n->d != s->d &&
             are_halves(h->is_wide, h->op, h->by, m.is_wide, m.op, m.by))
             other = n->d;
-        jit_op_sets(n, &sets);
-        if (sets.def & (UINT64_C(1) << s->d | UINT64_C(1) << s->a))
+        if (e->u->sets[i].def & (UINT64_C(1) << s->d | UINT64_C(1) << s->a))
             return false;
     }
     return false;

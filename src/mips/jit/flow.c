@@ -71,10 +71,9 @@ static void scan_block(struct jit_unit_plan *u, struct jit_block *k)
     if (!k->is_charged)
         k->need_use = ALL_ITEMS;
     for (unsigned i = k->at; i < k->at + k->insns; i++) {
-        struct op_sets s;
-        unsigned flags = jit_op_flags(u, &u->insn[i]);
+        struct op_sets s = u->sets[i];
+        unsigned flags = u->flags[i];
 
-        jit_op_sets(&u->insn[i], &s);
         if (flags & (OPF_EXIT | OPF_C))
             k->need_use |= ALL_ITEMS & ~k->kill;
         u->has_fp |= (flags & OPF_FP) != 0;
@@ -208,70 +207,86 @@ static const int8_t host_regs[] = {
 };
 enum { FP_SCRATCH = 2, FP_REGS = 16 };
 
-static void count_uses(const struct jit_unit_plan *u, uint64_t score[ITEMS],
-                       uint64_t fp_score[32])
+/* How often each is used, of those that are. */
+struct scores {
+    uint64_t items;
+    uint32_t fp;
+    uint32_t item[ITEMS], fp_reg[32];
+};
+
+static void count_set(uint32_t *score, uint64_t set, uint32_t weight)
 {
+    for (; set; set &= set - 1)
+        score[__builtin_ctzll(set)] += weight;
+}
+
+static void count_uses(const struct jit_unit_plan *u, struct scores *c)
+{
+    memset(c, 0, sizeof(*c));
     for (unsigned n = 0; n < u->blocks; n++) {
         const struct jit_block *k = &u->block[n];
 
         for (unsigned i = k->at; i < k->at + k->insns; i++) {
-            struct op_sets s;
+            const struct op_sets *s = &u->sets[i];
 
-            jit_op_sets(&u->insn[i], &s);
-            for (uint64_t m = s.use; m; m &= m - 1)
-                score[__builtin_ctzll(m)] += k->weight;
-            for (uint64_t m = s.def; m; m &= m - 1)
-                score[__builtin_ctzll(m)] += k->weight;
-            for (uint32_t m = s.fp_use; m; m &= m - 1)
-                fp_score[__builtin_ctz(m)] += k->weight;
-            for (uint32_t m = s.fp_def; m; m &= m - 1)
-                fp_score[__builtin_ctz(m)] += k->weight;
+            count_set(c->item, s->use, k->weight);
+            count_set(c->item, s->def, k->weight);
+            c->items |= s->use | s->def;
+            if (!(s->fp_use | s->fp_def))
+                continue;
+            count_set(c->fp_reg, s->fp_use, k->weight);
+            count_set(c->fp_reg, s->fp_def, k->weight);
+            c->fp |= s->fp_use | s->fp_def;
         }
     }
 }
 
-/* Those with the highest scores, if it pays. */
-static unsigned best(uint64_t *score, unsigned count, uint64_t least)
+/* Takes the one with the highest score from the set; false: none pays. */
+static bool take_best(const uint32_t *score, uint64_t *set, uint32_t least,
+                      unsigned *found)
 {
-    unsigned found = count;
+    uint32_t most = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        if (score[i] >= least && (found == count || score[i] > score[found]))
-            found = i;
-    if (found < count)
-        score[found] = 0;
-    return found;
+    for (uint64_t left = *set; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+
+        if (score[i] < least) {
+            *set &= ~(UINT64_C(1) << i);
+        } else if (score[i] > most) {
+            most = score[i];
+            *found = i;
+        }
+    }
+    if (!most)
+        return false;
+    *set &= ~(UINT64_C(1) << *found);
+    return true;
 }
 
 static void give_homes(struct jit_unit_plan *u)
 {
-    uint64_t score[ITEMS] = { 0 }, fp_score[32] = { 0 };
-    unsigned regs = ARRAY_LEN(host_regs) - u->has_wide;
+    unsigned regs = ARRAY_LEN(host_regs) - u->has_wide, i;
     /* A block of its own loads and stores once each. */
-    uint64_t least = u->is_region ? 1 : 2;
+    uint32_t least = u->is_region ? 1 : 2;
+    struct scores c;
+    uint64_t left;
 
     memset(u->home, X64_NONE, sizeof(u->home));
     memset(u->fp_home, X64_NONE, sizeof(u->fp_home));
     u->homed = 0;
     u->fp_homed = 0;
-    count_uses(u, score, fp_score);
-    score[0] = 0;
-    for (unsigned n = 0; n < regs; n++) {
-        unsigned i = best(score, ITEMS, least);
-
-        if (i == ITEMS)
-            break;
+    count_uses(u, &c);
+    left = c.items;
+    for (unsigned n = 0; n < regs && take_best(c.item, &left, least, &i); n++) {
         u->home[i] = host_regs[n];
         u->homed |= UINT64_C(1) << i;
     }
     /* With FR=0 a register is half of another: in memory. */
     if (!(u->key & CFG_KEY_FR) || u->key & CFG_KEY_SOFT_FP)
         return;
-    for (int8_t n = FP_SCRATCH; n < FP_REGS; n++) {
-        unsigned i = best(fp_score, 32, least);
-
-        if (i == 32)
-            break;
+    left = c.fp;
+    for (int8_t n = FP_SCRATCH;
+         n < FP_REGS && take_best(c.fp_reg, &left, least, &i); n++) {
         u->fp_home[i] = n;
         u->fp_homed |= UINT32_C(1) << i;
     }

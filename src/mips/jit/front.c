@@ -141,7 +141,8 @@ static bool is_rounding(unsigned op)
     }
 }
 
-unsigned jit_op_flags(const struct jit_unit_plan *u, const struct slot *s)
+/* enum op_flag of an instruction in this unit. */
+static unsigned op_flags(const struct jit_unit_plan *u, const struct slot *s)
 {
     unsigned flags = flags_of(s);
 
@@ -348,7 +349,7 @@ static void jump_sets(const struct slot *s, struct op_sets *o)
     }
 }
 
-void jit_op_sets(const struct slot *s, struct op_sets *o)
+static void find_sets(const struct slot *s, struct op_sets *o)
 {
     const struct op_info *info = &jit_op_info[s->op];
     bool d = info->is_double;
@@ -434,8 +435,12 @@ static bool is_odd(const struct slot *s)
 static void put(struct jit_unit_plan *u, struct jit_block *k,
                 const struct slot *s, unsigned index)
 {
-    u->insn[u->insns] = *s;
-    u->word[u->insns++] = (uint16_t)index;
+    unsigned n = u->insns++;
+
+    u->insn[n] = *s;
+    u->word[n] = (uint16_t)index;
+    u->flags[n] = (uint8_t)op_flags(u, s);
+    find_sets(s, &u->sets[n]);
     k->insns++;
 }
 
@@ -449,7 +454,7 @@ static void end_with_branch(struct jit_unit_plan *u, struct jit_block *k,
     if (index + 1 >= PAGE_INSNS || is_odd(s))
         return;
     decode(u, index + 1, &slot);
-    if (jit_op_flags(u, &slot) & OPF_END)
+    if (op_flags(u, &slot) & OPF_END)
         return;
     put(u, k, s, index);
     put(u, k, &slot, index + 1);
@@ -533,7 +538,7 @@ static bool add_block(struct jit_unit_plan *u, unsigned index, unsigned max)
             return true;
         }
         put(u, k, &s, i);
-        if (jit_op_flags(u, &s) & OPF_END) {
+        if (u->flags[u->insns - 1] & OPF_END) {
             k->end = END_OP;
             return true;
         }

@@ -63,7 +63,6 @@ struct op_sets {
     uint32_t fp_use, fp_def;
 };
 
-void jit_op_sets(const struct slot *s, struct op_sets *out);
 /* CVT and the like: is what it writes a double (or L)? */
 bool jit_fp2_writes_double(unsigned op);
 
@@ -112,6 +111,8 @@ struct jit_unit_plan {
     unsigned insns, blocks;
     struct slot insn[REGION_INSNS_MAX + 2];
     uint16_t word[REGION_INSNS_MAX + 2]; /* index of each */
+    struct op_sets sets[REGION_INSNS_MAX + 2];
+    uint8_t flags[REGION_INSNS_MAX + 2]; /* enum op_flag */
     struct jit_block block[BLOCKS_MAX];
     int16_t block_of[PAGE_INSNS]; /* by first word, or OUTSIDE */
     int16_t order[BLOCKS_MAX];
@@ -136,9 +137,6 @@ void jit_plan_region(struct jit_unit_plan *u, unsigned index);
 
 /* emit_cp0.c: a write of the register changes nothing but it. */
 bool jit_cp0_write_is_plain(unsigned reg);
-
-/* enum op_flag of an instruction in this unit. */
-unsigned jit_op_flags(const struct jit_unit_plan *u, const struct slot *s);
 
 /* flow.c */
 void jit_flow(struct jit_unit_plan *u);
