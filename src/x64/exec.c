@@ -49,11 +49,35 @@ void x64_exec_destroy(struct x64_exec *exec)
     exec->run = NULL;
 }
 
+void x64_exec_touch(struct x64_exec *exec, uint64_t at, uint64_t bytes,
+                    bool runs)
+{
+#ifdef MADV_POPULATE_WRITE
+    madvise(exec->write + at, bytes, MADV_POPULATE_WRITE);
+    if (runs)
+        madvise(exec->run + at, bytes, MADV_POPULATE_READ);
+#else
+    (void)exec;
+    (void)at;
+    (void)bytes;
+    (void)runs;
+#endif
+}
+
 void x64_exec_forget(struct x64_exec *exec, uint64_t at, uint64_t bytes)
 {
     madvise(exec->write + at, bytes, MADV_REMOVE);
 }
 #else
+void x64_exec_touch(struct x64_exec *exec, uint64_t at, uint64_t bytes,
+                    bool runs)
+{
+    (void)exec;
+    (void)at;
+    (void)bytes;
+    (void)runs;
+}
+
 int x64_exec_create(struct x64_exec *exec, uint64_t bytes)
 {
     (void)bytes;

@@ -5,6 +5,7 @@
 #ifndef X64_EXEC_H
 #define X64_EXEC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The writable side lies behind the one that runs, within 2 GiB of it. */
@@ -21,6 +22,10 @@ struct x64_exec {
  */
 int x64_exec_create(struct x64_exec *exec, uint64_t bytes);
 void x64_exec_destroy(struct x64_exec *exec);
+/* The memory of [at, at + bytes) will be used now: written, and run if `runs`.
+ * Asked for at once it costs less than a page fault each. */
+void x64_exec_touch(struct x64_exec *exec, uint64_t at, uint64_t bytes,
+                    bool runs);
 /* What is in [at, at + bytes) of both sides reads as zero again. */
 void x64_exec_forget(struct x64_exec *exec, uint64_t at, uint64_t bytes);
 

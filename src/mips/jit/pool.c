@@ -190,6 +190,8 @@ static uint32_t take_chunk(struct jit *jit, enum chunk_use use)
         return 0;
     if (!jit->chunk[found].was_used)
         jit->machine->account(jit->machine->ctx, CHUNK_BYTES);
+    x64_exec_touch(&jit->exec, (uint64_t)found * CHUNK_BYTES, CHUNK_BYTES,
+                   use == CHUNK_CODE);
     jit->chunk[found] = (struct jit_chunk){ .use = use,
                                             .serial = ++jit->serial,
                                             .was_used = true };
