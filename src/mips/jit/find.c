@@ -33,6 +33,14 @@ static uint8_t *visits_of(struct mips_cpu *cpu)
     return &cpu->jit.visits[h >> (32 - VISITS_LOG2)];
 }
 
+static bool has_cold_page(struct mips_cpu *cpu)
+{
+    if (!cpu->jit.cold)
+        cpu->jit.cold =
+            cpu->host->alloc(cpu->host->ctx, sizeof(*cpu->jit.cold));
+    return cpu->jit.cold != NULL;
+}
+
 static unsigned cold_visits(const struct mips_cpu *cpu)
 {
     return cpu->jit.shared->machine->translate_at_run - 1;
@@ -49,12 +57,7 @@ static bool is_cold(struct mips_cpu *cpu, const struct jit_page *page)
     unsigned enough = cold_visits(cpu);
     uint8_t *visits = visits_of(cpu);
 
-    if (*visits >= enough)
-        return false;
-    if (!cpu->jit.cold)
-        cpu->jit.cold =
-            cpu->host->alloc(cpu->host->ctx, sizeof(*cpu->jit.cold));
-    if (!cpu->jit.cold)
+    if (*visits >= enough || !has_cold_page(cpu))
         return false;
     /* Where a slice ended, inside of a block: it does not come back to it. */
     if (!cpu->jit.jumped && cpu->pc != cpu->jit.eret &&
@@ -161,13 +164,17 @@ static void mark(struct mips_cpu *cpu, struct jit_page *page, unsigned insns)
     lock_give(&cpu->jit.shared->lock);
 }
 
-bool jit_interpret_cold(struct mips_cpu *cpu)
+bool jit_interpret_block(struct mips_cpu *cpu)
 {
     struct jit_page *page = jit_page_at_pc(cpu);
-    unsigned insns = decode_block(cpu, page);
-    uint64_t behind = cpu->pc + 4u * insns;
+    uint64_t behind;
+    unsigned insns;
     bool is_early;
 
+    if (!page || !has_cold_page(cpu))
+        return jit_interpret(cpu, 1);
+    insns = decode_block(cpu, page);
+    behind = cpu->pc + 4u * insns;
     if (!insns) /* a branch whose slot is on the next page */
         return jit_interpret(cpu, 2);
     mark(cpu, page, insns);

@@ -357,8 +357,8 @@ struct jit_page *jit_page_at_pc(struct mips_cpu *cpu);
 void jit_heat_ended(struct mips_cpu *cpu);
 /* The interpreter runs so many.  false: the outer loop looks. */
 bool jit_interpret(struct mips_cpu *cpu, int64_t insns);
-/* ... or the block at pc, which was FOUND_COLD. */
-bool jit_interpret_cold(struct mips_cpu *cpu);
+/* ... or what there is of the block at pc, without a decoded page. */
+bool jit_interpret_block(struct mips_cpu *cpu);
 void jit_cold_end(struct mips_cpu *cpu);
 
 /* compile.c, with jit->lock.  `vpage` is where the page is mapped. */

@@ -333,12 +333,12 @@ static bool act(struct mips_cpu *cpu, enum jit_reason reason)
     case JIT_TAIL: /* less is left than a block wants, or somebody asks */
         if (load_relaxed(cpu->request))
             return false;
-        return load_relaxed(&cpu->jit.kick) || jit_interpret(cpu, cpu->left);
+        return load_relaxed(&cpu->jit.kick) || jit_interpret_block(cpu);
     case JIT_HOT:
         jit_heat_ended(cpu);
         return true;
     case JIT_INTERPRET:
-        return jit_interpret(cpu, 1);
+        return jit_interpret_block(cpu);
     default:
         return false;
     }
@@ -361,7 +361,7 @@ static bool step(struct mips_cpu *cpu)
     case FOUND_LEAVE:
         return false;
     case FOUND_COLD:
-        return jit_interpret_cold(cpu);
+        return jit_interpret_block(cpu);
     case FOUND_NOTHING:
         cpu->jit.jumped = false;
         return jit_interpret(cpu, 16);
