@@ -293,12 +293,13 @@ static inline uint32_t jit_page_word(const struct jit_page *page,
     memcpy(&w, page->words + 4 * index, 4);
     return page->key & CFG_KEY_BIG ? __builtin_bswap32(w) : w;
 }
-/* Runs in a step: the block is entered anew when one ends, so more than 1. */
+/* Runs in a step.  The block is entered anew when one ends, and twice where
+ * blocks are cut for tests (jit.exact): so more than that. */
 static inline unsigned jit_heat_step(const struct jit *jit)
 {
     unsigned step = jit->heat / HEAT_STEPS;
 
-    return step < 2 ? 2 : step;
+    return step < 4 ? 4 : step;
 }
 static inline bool jit_bit(const uint64_t *bits, unsigned i)
 {
