@@ -103,6 +103,41 @@ static void test_cold(void **state)
     assert_int_equal(insns[2], 0);
 }
 
+/* A likely branch that is not taken, and branches where its slot is: the cold
+ * block ends with the branch, and nothing else of the page is decoded. */
+static void test_cold_branches(void **state)
+{
+    static const uint32_t words[] = {
+        BRANCH(BNEL, 0, 0, 4),
+        BRANCH(BEQ, 0, 0, 4), /* passed over */
+        BRANCH(BEQ, 0, 0, 4), /* to 7 */
+        BRANCH(BEQ, 0, 0, 1), /* in its slot: reserved */
+        RRI(ADDIU, 7, 7, 16),
+        RRI(ADDIU, 7, 7, 16),
+        RRI(ADDIU, 7, 7, 16),
+        RRI(ADDIU, 7, 7, 1),
+        ASM(BREAK),
+    };
+    uint32_t copy[sizeof(words) / sizeof(words[0])];
+
+    (void)state;
+    memcpy(copy, words, sizeof(words));
+    for (unsigned nop = 0; nop < 2; nop++) {
+        const struct r10k_config c = { .translate_at = 9 };
+        disco_run run = { .size = sizeof(run), .max_insns = 20 };
+        disco_exit e = { .size = sizeof(e) };
+        struct r10k g;
+
+        if (nop)
+            copy[3] = 0;
+        r10k_make(&g, &c, copy, sizeof(copy) / sizeof(copy[0]));
+        assert_int_equal(disco_vcpu_run(g.vcpu, 0, &run, &e), 0);
+        assert_int_equal(e.reason, nop ? DISCO_EXIT_BREAK : DISCO_EXIT_BUDGET);
+        assert_int_equal(r10k_reg(&g, DISCO_REG_GPR(7)), nop);
+        r10k_drop(&g);
+    }
+}
+
 static void test_interpreted(void **state)
 {
     const struct r10k_config c = { .engine = DISCO_ENGINE_INTERP };
@@ -302,10 +337,15 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures),    cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_cold),       cmocka_unit_test(test_interpreted),
-        cmocka_unit_test(test_shared),     cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_watch_ends), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cold),
+        cmocka_unit_test(test_cold_branches),
+        cmocka_unit_test(test_interpreted),
+        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_watch_ends),
+        cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ static void make(const uint8_t *data, size_t words, uint32_t engine,
     ((struct jit *)h->shared)->denied = data[13] >> 4;
     ((struct jit *)h->shared)->heat = (uint16_t)(1 + (data[13] & 7));
     h->machine.code_cache_bytes = 1 << 20;
+    h->machine.translate_at_run = 1 + (data[13] >> 3 & 1) * 4;
     h->pinned = data[0] & IN_PINNED;
     for (unsigned i = 0; i < vcpus; i++)
         must((v[i] = host_vcpu(h, &config, vcpus)) != NULL);

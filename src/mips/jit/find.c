@@ -93,7 +93,11 @@ static bool has_slot(const struct slot *s)
            jit_op_info[s->op].kind == KIND_JUMP;
 }
 
-/* The instructions of the block at pc, decoded into the cold page. */
+/*
+ * The instructions of the block at pc, decoded into the cold page.  As many as
+ * run when its branch is taken: what the page has at the branch's target is
+ * old.
+ */
 static unsigned decode_block(struct mips_cpu *cpu, const struct jit_page *page)
 {
     unsigned first = (unsigned)(cpu->pc & PAGE_OFFSET) / 4, i = first;
@@ -112,7 +116,8 @@ static unsigned decode_block(struct mips_cpu *cpu, const struct jit_page *page)
             load_relaxed(&page->slot[i]) != jit_miss(cpu->jit.shared, i))
             break;
         predecode_plain(&slot[i], word, page->key, isa);
-        in_slot = has_slot(&slot[i]);
+        /* A branch in a slot is reserved: nothing comes behind it. */
+        in_slot = !in_slot && has_slot(&slot[i]);
         if (!in_slot)
             continue;
         if (i + 1 == PAGE_INSNS)
@@ -179,6 +184,8 @@ bool jit_interpret_block(struct mips_cpu *cpu)
         return jit_interpret(cpu, 2);
     mark(cpu, page, insns);
     cpu->jit.cold->slot[((behind - 4) & PAGE_OFFSET) / 4 + 1].op = OP_PAGE_END;
+    cpu->jit.cold->host = page->words;
+    cpu->jit.cold->key = page->key;
     cpu->jit.runs_cold = true;
     cpu->jit.cold_began = false;
     is_early = comes_early(cpu, insns);
