@@ -108,15 +108,11 @@ static void test_cold(void **state)
 static void test_cold_branches(void **state)
 {
     static const uint32_t words[] = {
-        BRANCH(BNEL, 0, 0, 4),
-        BRANCH(BEQ, 0, 0, 4), /* passed over */
-        BRANCH(BEQ, 0, 0, 4), /* to 7 */
-        BRANCH(BEQ, 0, 0, 1), /* in its slot: reserved */
-        RRI(ADDIU, 7, 7, 16),
-        RRI(ADDIU, 7, 7, 16),
-        RRI(ADDIU, 7, 7, 16),
-        RRI(ADDIU, 7, 7, 1),
-        ASM(BREAK),
+        BRANCH(BNEL, 0, 0, 4), BRANCH(BEQ, 0, 0, 4), /* passed over */
+        BRANCH(BEQ, 0, 0, 4),                        /* to 7 */
+        BRANCH(BEQ, 0, 0, 1),                        /* in its slot: reserved */
+        RRI(ADDIU, 7, 7, 16),  RRI(ADDIU, 7, 7, 16), RRI(ADDIU, 7, 7, 16),
+        RRI(ADDIU, 7, 7, 1),   ASM(BREAK),
     };
     uint32_t copy[sizeof(words) / sizeof(words[0])];
 

@@ -87,12 +87,6 @@ void jit_cold_end(struct mips_cpu *cpu)
     cpu->jit.cold = NULL;
 }
 
-static bool has_slot(const struct slot *s)
-{
-    return jit_op_info[s->op].kind == KIND_BRANCH ||
-           jit_op_info[s->op].kind == KIND_JUMP;
-}
-
 /*
  * The instructions of the block at pc, decoded into the cold page.  As many as
  * run when its branch is taken: what the page has at the branch's target is
@@ -117,7 +111,7 @@ static unsigned decode_block(struct mips_cpu *cpu, const struct jit_page *page)
             break;
         predecode_plain(&slot[i], word, page->key, isa);
         /* A branch in a slot is reserved: nothing comes behind it. */
-        in_slot = !in_slot && has_slot(&slot[i]);
+        in_slot = !in_slot && jit_is_branch(&slot[i]);
         if (!in_slot)
             continue;
         if (i + 1 == PAGE_INSNS)

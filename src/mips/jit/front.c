@@ -416,13 +416,6 @@ static void decode(const struct jit_unit_plan *u, unsigned index,
     predecode_plain(s, jit_word(u, index), u->key, u->isa);
 }
 
-static bool is_branch(const struct slot *s)
-{
-    unsigned kind = jit_op_info[s->op].kind;
-
-    return kind == KIND_BRANCH || kind == KIND_JUMP;
-}
-
 /* A register that is both read for the jump and written by its link, or a link
  * register that a branch looks at: undefined, and the interpreter's. */
 static bool is_odd(const struct slot *s)
@@ -530,7 +523,7 @@ static bool add_block(struct jit_unit_plan *u, unsigned index, unsigned max)
             (u->block_of[i] != OUTSIDE || is_leader(u, i)))
             return true;
         decode(u, i, &s);
-        if (is_branch(&s)) {
+        if (jit_is_branch(&s)) {
             if (u->insns + 2 > limit)
                 k->end = END_INTERPRET;
             else

@@ -55,6 +55,13 @@ struct op_info {
 };
 
 extern const struct op_info jit_op_info[OP_FUSED];
+/* Has it a delay slot?  As predecode_plain makes slots. */
+static inline bool jit_is_branch(const struct slot *s)
+{
+    unsigned kind = jit_op_info[s->op].kind;
+
+    return kind == KIND_BRANCH || kind == KIND_JUMP;
+}
 
 /* Items and FP registers (by double index) that an instruction reads, writes.
  */
